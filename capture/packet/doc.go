@@ -1,0 +1,2 @@
+// Package packet is being built; its contract is in /work/CONTRACTS.md.
+package packet

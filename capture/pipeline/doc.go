@@ -1,0 +1,2 @@
+// Package pipeline is being built; its contract is in /work/CONTRACTS.md.
+package pipeline

@@ -1,0 +1,2 @@
+// Package proto is being built; its contract is in /work/CONTRACTS.md.
+package proto

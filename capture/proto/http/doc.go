@@ -1,0 +1,2 @@
+// Package http is being built; its contract is in /work/CONTRACTS.md.
+package http

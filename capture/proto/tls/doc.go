@@ -1,0 +1,2 @@
+// Package tls is being built; its contract is in /work/CONTRACTS.md.
+package tls

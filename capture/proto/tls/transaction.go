@@ -1,0 +1,97 @@
+package tls
+
+import (
+	"time"
+
+	"fengsui/capture/event"
+
+	"fengsui/capture/flow"
+	"fengsui/capture/proto"
+)
+
+// Progress of one side of a handshake.
+const (
+	NotStarted     = iota
+	HelloDone      // ClientHello or ServerHello parsed
+	CertDone       // certificate message parsed, or known not to come
+	HandshakeDone  // ServerHelloDone seen, or encryption has begun
+	EncryptedPhase // application data or the end of the flow; nothing further is parsed
+)
+
+// Certificate is one X.509 certificate of a chain.
+type Certificate struct {
+	DER         []byte
+	Subject     string // "C=CN, O=…, CN=…" in the order of the certificate
+	Issuer      string
+	Serial      string // hexadecimal bytes joined by colons, upper case
+	Fingerprint string // SHA-1, hexadecimal bytes joined by colons, lower case
+	NotBefore   time.Time
+	NotAfter    time.Time
+	AltNames    []string // DNS names and addresses
+}
+
+// ClientHello is what the client offered.
+type ClientHello struct {
+	Seen          bool
+	LegacyVersion uint16
+	Versions      []uint16 // supported_versions, without GREASE
+	Random        []byte
+	SessionID     []byte
+	Ciphers       []uint16 // all, in order, GREASE included
+	Extensions    []uint16 // all types, in order, GREASE included
+	Groups        []uint16
+	PointFormats  []uint8
+	SigAlgs       []uint16
+	SNI           []byte // host_name, as sent
+	ALPN          [][]byte
+	JA3, JA3Hash  string
+	JA4           string
+}
+
+// ServerHello is what the server chose.
+type ServerHello struct {
+	Seen           bool
+	LegacyVersion  uint16
+	Version        uint16 // with supported_versions applied
+	Random         []byte
+	SessionID      []byte
+	Cipher         uint16
+	Extensions     []uint16
+	ALPN           []byte
+	JA3S, JA3SHash string
+}
+
+// Transaction is the one TLS handshake of a flow.
+type Transaction struct {
+	proto.State
+	Client ClientHello
+	Server ServerHello
+	// Version is the negotiated version, or the record version while it is not known: 0x0300 … 0x0304, 0x0002 for SSLv2.
+	Version uint16
+	// Chain is by flow.Direction: certificates the client sent, certificates the server sent, leaf first.
+	Chain [2][]Certificate
+	// Resumed: the session was resumed (same non-empty session ID, or no certificate before encryption, TLS <= 1.2).
+	Resumed bool
+	// Encrypted is set once each side has switched to encryption.
+	Encrypted [2]bool
+	// Established: both sides have finished the visible part of the handshake.
+	Established bool
+	// Alert is the last clear-text alert, level<<8 | description.
+	Alert uint16
+
+	progress [2]int
+}
+
+// Protocol implements proto.Transaction.
+func (t *Transaction) Protocol() string { return "tls" }
+
+// Progress implements proto.Transaction.
+func (t *Transaction) Progress(dir flow.Direction) int { return t.progress[dir] }
+
+// Complete implements proto.Transaction.
+func (t *Transaction) Complete(dir flow.Direction) bool { return t.progress[dir] == EncryptedPhase }
+
+// Event implements proto.Transaction.
+func (t *Transaction) Event(e *event.Event) { e.Bytes(event.TLSServerName, t.Client.SNI) }
+
+var _ proto.Transaction = (*Transaction)(nil)

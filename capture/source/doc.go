@@ -1,0 +1,2 @@
+// Package source is being built; its contract is in /work/CONTRACTS.md.
+package source

@@ -1,0 +1,34 @@
+package source
+
+import (
+	"context"
+	"time"
+
+	"fengsui/capture/packet"
+)
+
+// Frame is one captured frame. It and its Data are valid only until emit returns.
+type Frame struct {
+	Time    time.Time
+	Data    []byte          // captured bytes
+	OrigLen int             // length on the wire, >= len(Data)
+	Link    packet.LinkType // what Data begins with
+	Iface   string          // interface or file it came from
+	Number  uint64          // position in its source, from 1
+}
+
+// Source delivers frames in order. Run calls emit from its own goroutine, one frame at a time, until the input ends
+// (nil), ctx is cancelled (nil), emit fails (that error) or reading fails. Run is called once.
+type Source interface {
+	Run(ctx context.Context, emit func(*Frame) error) error
+	Counters() Counters
+}
+
+// Counters says what a source has done so far. Safe to read while Run runs.
+type Counters struct {
+	Frames      uint64 // delivered
+	Bytes       uint64 // delivered, captured length
+	KernelDrops uint64 // lost before we could read them (live)
+	Truncated   uint64 // frames that the file cut off in the middle; everything before them was delivered
+	Invalid     uint64 // pcapng blocks or records that were skipped as malformed
+}

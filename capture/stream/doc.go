@@ -1,0 +1,2 @@
+// Package stream is being built; its contract is in /work/CONTRACTS.md.
+package stream
