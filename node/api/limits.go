@@ -11,6 +11,7 @@ const (
 	callTimeout     = 90 * time.Second
 	readTimeout     = 30 * time.Second
 	idleTimeout     = 60 * time.Second
+	shutdownBudget  = 3 * time.Second
 	pageDefault     = 100
 	pageMax         = 1000
 	idPageMax       = 50_000
