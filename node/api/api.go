@@ -267,6 +267,7 @@ type Alert struct {
 
 // AlertFilter chooses alerts. Zero values do not filter. It travels as URL parameters of the same names.
 type AlertFilter struct {
+	Newest bool      // the newest Limit alerts, newest first; After and Next are not used then
 	Origin string    // site code
 	Expr   string    // query expression, see node/search
 	Since  time.Time // by event time, inclusive

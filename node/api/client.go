@@ -234,6 +234,9 @@ func (f AlertFilter) values() url.Values {
 	if !f.Until.IsZero() {
 		v.Set("until", f.Until.Format(time.RFC3339Nano))
 	}
+	if f.Newest {
+		v.Set("newest", "true")
+	}
 	if f.Limit != 0 {
 		v.Set("limit", strconv.Itoa(f.Limit))
 	}

@@ -102,11 +102,14 @@ func policyStatus(s *Server, r *http.Request) (any, error) {
 }
 
 func alerts(s *Server, r *http.Request) (any, error) {
-	if err := known(r, "origin", "q", "since", "until", "after", "limit", "form"); err != nil {
+	if err := known(r, "origin", "q", "since", "until", "after", "limit", "form", "newest"); err != nil {
 		return nil, err
 	}
 	q := r.URL.Query()
-	f := AlertFilter{Origin: q.Get("origin"), Expr: q.Get("q"), After: q.Get("after")}
+	f := AlertFilter{Origin: q.Get("origin"), Expr: q.Get("q"), After: q.Get("after"), Newest: q.Get("newest") == "true"}
+	if f.Newest && f.After != "" {
+		return nil, Problemf(CodeBadRequest, "", "newest and after exclude each other")
+	}
 	if len(f.Expr) > exprBytesMax {
 		return nil, Problemf(CodeTooLarge, "", "the expression is over %d bytes", exprBytesMax)
 	}
