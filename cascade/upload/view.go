@@ -257,3 +257,52 @@ func Tail(b *bbolt.Bucket, filter Filter, cursor Cursor, limit int) ([]*Entry, e
 	slices.SortStableFunc(out, func(a, b *Entry) int { return a.Received.Compare(b.Received) })
 	return out, nil
 }
+
+// highs reads how far this site holds each of the lanes.
+func highs(l Ledger, keys []LaneKey) ([]uint64, error) {
+	high := make([]uint64, len(keys))
+	err := l.View(func(b *bbolt.Bucket) error {
+		for i, k := range keys {
+			s, err := LaneOf(b, k)
+			if err != nil {
+				return err
+			}
+			high[i] = s.High
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading lanes: %w", err)
+	}
+	return high, nil
+}
+
+// readLanes returns the lanes of a class.
+func readLanes(l Ledger, class wire.Class) (list []LaneState, err error) {
+	err = l.View(func(b *bbolt.Bucket) error {
+		list, err = Lanes(b, class)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading lanes: %w", err)
+	}
+	return list, nil
+}
+
+// readBatch returns the entries of a lane from a sequence upward that fit into one batch.
+func readBatch(l Ledger, k LaneKey, from uint64) (list []*Entry, err error) {
+	size := 0
+	err = l.View(func(b *bbolt.Bucket) error {
+		return Scan(b, k, from, func(e *Entry) bool {
+			if size += e.Size; len(list) > 0 && size > wire.BatchBytesMax {
+				return false
+			}
+			list = append(list, e)
+			return len(list) < wire.BatchRecordsMax
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading lane %s from %d: %w", k, from, err)
+	}
+	return list, nil
+}

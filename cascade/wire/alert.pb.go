@@ -66,6 +66,7 @@ type Alert struct {
 	Level         uint32   `protobuf:"varint,36,opt,name=level,proto3" json:"level,omitempty"`          // 1..4: GB/T 20986-style level the site assigned
 	Techniques    []string `protobuf:"bytes,37,rep,name=techniques,proto3" json:"techniques,omitempty"` // ATT&CK ids
 	Payload       []byte   `protobuf:"bytes,38,opt,name=payload,proto3" json:"payload,omitempty"`       // bounded excerpt of what matched, when policy allows
+	Detected      int64    `protobuf:"varint,39,opt,name=detected,proto3" json:"detected,omitempty"`    // when the detector raised it, ns by the origin's wall clock (a replay's timestamp is years old)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -364,6 +365,13 @@ func (x *Alert) GetPayload() []byte {
 		return x.Payload
 	}
 	return nil
+}
+
+func (x *Alert) GetDetected() int64 {
+	if x != nil {
+		return x.Detected
+	}
+	return 0
 }
 
 type Alert_Label struct {
@@ -782,7 +790,7 @@ var File_alert_proto protoreflect.FileDescriptor
 
 const file_alert_proto_rawDesc = "" +
 	"\n" +
-	"\valert.proto\x12\x12fengsui.cascade.v1\"\x88\x0f\n" +
+	"\valert.proto\x12\x12fengsui.cascade.v1\"\xa4\x0f\n" +
 	"\x05Alert\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\ttimestamp\x18\x02 \x01(\x03R\ttimestamp\x12\x1a\n" +
@@ -826,7 +834,8 @@ const file_alert_proto_rawDesc = "" +
 	"\n" +
 	"techniques\x18% \x03(\tR\n" +
 	"techniques\x12\x18\n" +
-	"\apayload\x18& \x01(\fR\apayload\x1a/\n" +
+	"\apayload\x18& \x01(\fR\apayload\x12\x1a\n" +
+	"\bdetected\x18' \x01(\x03R\bdetected\x1a/\n" +
 	"\x05Label\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x1a\xf0\x01\n" +
