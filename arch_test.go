@@ -354,7 +354,7 @@ type ban struct {
 
 func deterministic(s source) bool {
 	return !s.test && (within(path.Dir(s.path), "federation/fsm") && path.Base(s.path) != "restore.go" && path.Base(s.path) != "open.go" ||
-		path.Base(s.path) == "table.go" || strings.HasPrefix(path.Base(s.path), "table_"))
+		stateTable(s))
 }
 
 var bans = []ban{
