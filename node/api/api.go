@@ -377,6 +377,7 @@ type Balance struct {
 	Epoch     uint32 `json:"epoch"`
 	Class     string `json:"class"`
 	Produced  uint64 `json:"produced"`  // highest sequence in this ledger
+	Shed      uint64 `json:"shed"`      // given up under the quota
 	Delivered uint64 `json:"delivered"` // acknowledged by the parent; equals Produced at the root, which delivers to nobody
 	Pending   uint64 `json:"pending"`
 }

@@ -5,9 +5,9 @@ import "time"
 const (
 	bodyBytesMax    = 48 << 20 // a request body: a rule set of 32 MiB as base64 fits
 	answerBytesMax  = 256 << 20
-	lineBytesMax    = 1 << 20 // one line of a tail
-	headerBytesMax  = 16 << 10
-	callsMax        = 128 // calls being served at once, tails included
+	lineBytesMax    = 1 << 20   // one line of a tail
+	headerBytesMax  = 256 << 10 // positions grow with the number of sites
+	callsMax        = 128       // calls being served at once, tails included
 	callTimeout     = 90 * time.Second
 	readTimeout     = 30 * time.Second
 	idleTimeout     = 60 * time.Second
