@@ -12,6 +12,8 @@ const stdRepeatMax = 1000
 type emitter struct {
 	out strings.Builder
 	std bool // the standard library, else regexp2
+	// captures keeps group numbers in the standard library's form too.
+	captures bool
 }
 
 func (e *emitter) node(n *node) {
@@ -38,6 +40,8 @@ func (e *emitter) node(n *node) {
 		switch {
 		case n.index > 0 && !e.std:
 			fmt.Fprintf(&e.out, "(?<g%d>", n.index)
+		case n.index > 0 && e.captures:
+			e.out.WriteByte('(')
 		default:
 			e.out.WriteString("(?:")
 		}

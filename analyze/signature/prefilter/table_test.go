@@ -1,0 +1,108 @@
+package prefilter
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// naive is the obvious way.
+func naive(patterns [][]byte, data []byte) []uint32 {
+	var ids []uint32
+	data = bytes.ToLower(data)
+	for i, p := range patterns {
+		if len(p) > 0 && bytes.Contains(data, bytes.ToLower(p)) {
+			ids = append(ids, uint32(i))
+		}
+	}
+	return ids
+}
+
+func scan(patterns [][]byte, data []byte) []uint32 {
+	var b Builder
+	for i, p := range patterns {
+		b.Add(p, uint32(i))
+	}
+	var h Hits
+	h.Reset(len(patterns))
+	b.Build().Scan(data, &h)
+	slices.Sort(h.IDs)
+	return h.IDs
+}
+
+func TestScanAgainstNaive(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	alphabet := []byte("abAB01/\x00")
+	random := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = alphabet[rng.IntN(len(alphabet))]
+		}
+		return b
+	}
+	for range 3000 {
+		var patterns [][]byte
+		for range rng.IntN(30) {
+			patterns = append(patterns, random(rng.IntN(9)))
+		}
+		data := random(rng.IntN(80))
+		if got, want := scan(patterns, data), naive(patterns, data); !slices.Equal(got, want) {
+			t.Fatalf("patterns %q data %q: got %v want %v", patterns, data, got, want)
+		}
+	}
+}
+
+func FuzzScan(f *testing.F) {
+	f.Add([]byte("one\ntwo\nabcde"), []byte("xxTWOyyAbcDE"))
+	f.Fuzz(func(t *testing.T, list, data []byte) {
+		patterns := bytes.Split(list, []byte("\n"))
+		// bytes.ToLower is not ASCII lowering on bytes that are not ASCII: compare without those.
+		if len(patterns) > 200 || slices.ContainsFunc(append(bytes.Clone(list), data...), func(c byte) bool { return c >= 0x80 }) {
+			return
+		}
+		if got, want := scan(patterns, data), naive(patterns, data); !slices.Equal(got, want) {
+			t.Fatalf("patterns %q data %q: got %v want %v", patterns, data, got, want)
+		}
+	})
+}
+
+func TestScanAllocatesNothing(t *testing.T) {
+	var b Builder
+	for i := range 1000 {
+		b.Add(fmt.Appendf(nil, "pattern-%d-x", i), uint32(i))
+	}
+	table := b.Build()
+	var h Hits
+	data := bytes.Repeat([]byte("GET /index.html HTTP/1.1\r\nHost: pattern-77-x\r\n"), 20)
+	h.Reset(1000)
+	table.Scan(data, &h)
+	if n := testing.AllocsPerRun(100, func() { h.Reset(1000); table.Scan(data, &h) }); n != 0 {
+		t.Errorf("%v allocations a scan", n)
+	}
+	if !slices.Equal(h.IDs, []uint32{77}) {
+		t.Errorf("hits %v", h.IDs)
+	}
+}
+
+func BenchmarkScan(b *testing.B) {
+	for _, n := range []int{1000, 10000, 30000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(1, 1))
+			var builder Builder
+			for i := range n {
+				builder.Add(fmt.Appendf(nil, "/%x.%s?id=%d", rng.Uint32(), []string{"php", "asp", "exe"}[i%3], i), uint32(i))
+			}
+			table := builder.Build()
+			data := bytes.Repeat([]byte("GET /a/b/index.html?q=1&lang=en HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0 (Windows NT 10.0)\r\nAccept: */*\r\n\r\n"), 9)
+			var h Hits
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				h.Reset(n)
+				table.Scan(data, &h)
+			}
+		})
+	}
+}
