@@ -81,8 +81,9 @@ func carrierConfig() *quic.Config {
 		InitialConnectionReceiveWindow: connWindowBytes,
 		MaxConnectionReceiveWindow:     connWindowMaxBytes,
 		AllowConnectionWindowIncrease:  func(q *quic.Conn, _ uint64) bool { return slotOf(q).authenticated.Load() },
-		MaxIncomingStreams:             quicStreamsMax,
+		MaxIncomingStreams:             peerStreamsMax,
 		MaxIncomingUniStreams:          -1,
+		RequireStreamCreditRelease:     true, // given back when the handler has returned, not when the peer resets
 		EnableDatagrams:                true,
 	}
 }

@@ -98,15 +98,12 @@ func (c *conn) run() {
 	c.t.log.Info("link down", "peer", c.name(), "dialed", c.dialed, "reason", carrierError(context.Cause(c.q.Context())))
 }
 
-// arrived counts a stream of the peer and serves it, or refuses it when the peer has too many.
+// arrived counts a stream of the peer and serves it, or refuses it when the peer is a guest with too many. The peer may
+// open the next one when this one has been dealt with.
 func (c *conn) arrived(wg *sync.WaitGroup, s *quic.Stream) {
-	limit := peerStreamsMax
-	if c.guest() {
-		limit = guestStreamsMax
-	}
 	c.mu.Lock()
 	c.seen++
-	ok := c.serving < limit
+	ok := !c.guest() || c.serving < guestStreamsMax
 	if ok {
 		c.serving++
 		c.active++
@@ -116,11 +113,13 @@ func (c *conn) arrived(wg *sync.WaitGroup, s *quic.Stream) {
 		c.t.stats.streamsRefused.Add(1)
 		s.CancelRead(streamBusy)
 		s.CancelWrite(streamBusy)
+		s.ReleaseStreamCredit()
 		c.maybeDrained()
 		return
 	}
 	c.t.stats.streamsActive.Add(1)
 	wg.Go(func() {
+		defer s.ReleaseStreamCredit()
 		c.serve(s)
 		c.mu.Lock()
 		c.serving--

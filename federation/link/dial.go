@@ -203,15 +203,14 @@ func carrierFailure(err error) (failReason, error) {
 // outgoingFailure closes a connection whose exchange failed and words the reason: ours, or what the peer's close code
 // says, for which it waits a moment.
 func (t *Transport) outgoingFailure(q *quic.Conn, err error) (failReason, error) {
-	if he, ok := errors.AsType[*handshakeError](err); ok && he.reason != reasonMalformed && he.reason != reasonTimeout {
-		_ = q.CloseWithError(he.code, "")
-		switch he.reason {
-		case reasonSelf:
-			return reasonSelf, ErrSelf
-		case reasonBusy:
-			return reasonBusy, ErrBusy
+	if he, ok := errors.AsType[*handshakeError](err); ok {
+		sentinel := map[failReason]error{
+			reasonSelf: ErrSelf, reasonBusy: ErrBusy, reasonUntrusted: ErrUntrusted, reasonRefused: ErrRefused,
+		}[he.reason]
+		if sentinel != nil {
+			_ = q.CloseWithError(he.code, "")
+			return he.reason, sentinel
 		}
-		return reasonUntrusted, ErrUntrusted
 	}
 	timer := time.NewTimer(causeWait)
 	defer timer.Stop()
@@ -234,9 +233,6 @@ func (t *Transport) outgoingFailure(q *quic.Conn, err error) (failReason, error)
 			return reasonUnreachable, ErrUnreachable
 		}
 		return reasonMalformed, ErrHandshake
-	}
-	if re, ok := errors.AsType[*channel.RefusedError](err); ok && re.Hint == channel.HintCertificate {
-		return reasonRefused, ErrRefused
 	}
 	if t.ctx.Err() != nil {
 		return reasonTimeout, net.ErrClosed

@@ -54,11 +54,17 @@ func (t *Transport) channelConfig(q *quic.Conn, want Target, verdict *error) (ch
 
 // classify turns a failed exchange into what is counted and told.
 func classify(err, verdict error) *handshakeError {
+	hint := channel.Hint(0)
+	if re, ok := errors.AsType[*channel.RefusedError](err); ok {
+		hint = re.Hint
+	}
 	switch {
-	case errors.Is(verdict, ErrSelf):
-		return &handshakeError{reasonSelf, codeSelf, verdict}
-	case verdict != nil:
-		return &handshakeError{reasonUntrusted, codeUntrusted, verdict}
+	case errors.Is(err, channel.ErrSelf), errors.Is(verdict, ErrSelf), hint == channel.HintSelf:
+		return &handshakeError{reasonSelf, codeSelf, err}
+	case errors.Is(err, channel.ErrPeer), verdict != nil:
+		return &handshakeError{reasonUntrusted, codeUntrusted, err}
+	case hint == channel.HintCertificate:
+		return &handshakeError{reasonRefused, codeHandshake, err}
 	case isTimeout(err):
 		return &handshakeError{reasonTimeout, codeTimeout, err}
 	}
@@ -138,6 +144,7 @@ func (t *Transport) authenticateIncoming(ctx context.Context, q *quic.Conn) (c *
 		return nil, false, classify(err, verdict)
 	}
 	_ = wire.Close()
+	first.ReleaseStreamCredit()
 	second, err := early.next(ctx)
 	if err != nil {
 		return nil, false, err

@@ -44,11 +44,10 @@ const (
 	// guestConnectionsMax bounds connections of guests (self-signed, may only enrol) among them.
 	guestConnectionsMax = 64
 
-	// quicStreamsMax is what QUIC lets a peer have open; the link's own bounds below are stricter and answer politely.
-	quicStreamsMax = 4096
-	// peerStreamsMax bounds the streams of one peer that are being served at once.
-	peerStreamsMax = 2048
-	// guestStreamsMax is the same for a guest.
+	// peerStreamsMax bounds the streams of one peer that are being served at once. It is QUIC's own limit: whoever opens
+	// more waits until a handler has returned.
+	peerStreamsMax = 4096
+	// guestStreamsMax bounds them for a guest; further ones are reset.
 	guestStreamsMax = 8
 	// preAuthStreamsMax is the number of streams a dialler may open before it is authenticated: exchange and control.
 	preAuthStreamsMax = 2

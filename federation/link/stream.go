@@ -38,11 +38,16 @@ func (s *carrierStream) Write(p []byte) (int, error) {
 // Close ends both directions: a QUIC stream whose read side is left open counts against the peer's limit for ever.
 func (s *carrierStream) Close() error {
 	s.CancelRead(streamDone)
-	return s.Stream.Close()
+	return s.CloseWrite()
 }
 
 // CloseWrite ends our direction only.
-func (s *carrierStream) CloseWrite() error { return s.Stream.Close() }
+func (s *carrierStream) CloseWrite() error {
+	if err := s.Stream.Close(); err != nil { // only when the direction was reset before
+		return &ClosedError{Reason: err.Error(), Err: err}
+	}
+	return nil
+}
 
 func (s *carrierStream) LocalAddr() net.Addr  { return s.q.LocalAddr() }
 func (s *carrierStream) RemoteAddr() net.Addr { return s.q.RemoteAddr() }
