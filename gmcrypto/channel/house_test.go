@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"io"
 	"net"
 	"testing"
@@ -138,4 +139,10 @@ func TestHandshakeAndStream(t *testing.T) {
 	if q, err := server.Datagrams().Open(nil, p); err != nil || string(q) != "hello" {
 		t.Fatalf("datagram: %q %v", q, err)
 	}
+}
+
+// hkdfStream is the pair of secrets of a stream, for tests that play the peer.
+func hkdfStream(s *Session, id uint64) []byte {
+	info := binary.BigEndian.AppendUint64([]byte(labelStream), id)
+	return gmcrypto.HKDFSM3(s.master[:], nil, string(info), 64)
 }

@@ -200,10 +200,13 @@ func readMessage(r io.Reader, want byte) ([]byte, error) {
 	if string(h[:4]) != frameMagic {
 		return nil, fmt.Errorf("%w: it does not begin with %s", ErrMalformed, frameMagic)
 	}
+	kind, n := h[5], int(binary.BigEndian.Uint16(h[6:]))
 	if h[4] != protocolVersion {
+		// Magic, version, type and length stay where they are in every version.
+		// Reading the body lets the peer finish writing and hear why.
+		_, _ = io.CopyN(io.Discard, r, int64(min(n, bodyBytesMax)))
 		return nil, fmt.Errorf("%w: %d, want %d", ErrVersion, h[4], protocolVersion)
 	}
-	kind, n := h[5], int(binary.BigEndian.Uint16(h[6:]))
 	low, high := 0, 0
 	switch {
 	case kind == typeRefusal:
