@@ -118,6 +118,8 @@ type Intake struct {
 
 	committed, shed, refused atomic.Uint64
 	waiting                  atomic.Bool
+
+	all Job // everything in the queue or under way
 }
 
 // New returns an Intake. Nothing is committed before Run.
@@ -141,10 +143,12 @@ func (in *Intake) Offer(r *wire.Record) bool {
 	select {
 	case <-in.stopped:
 	default:
+		in.all.add()
 		select {
 		case in.queue <- item{rec: r}:
 			return true
 		default:
+			in.all.settle(false)
 		}
 	}
 	in.shed.Add(1)
@@ -161,16 +165,27 @@ func (in *Intake) Put(ctx context.Context, r *wire.Record, j *Job) error {
 	default:
 	}
 	j.add()
+	in.all.add()
+	err := ErrStopped
 	select {
 	case in.queue <- item{r, j}:
 		return nil
 	case <-ctx.Done():
-		j.settle(false)
-		return ctx.Err()
+		err = ctx.Err()
 	case <-in.stopped:
-		j.settle(false)
-		return ErrStopped
 	}
+	j.settle(false)
+	in.all.settle(false)
+	return err
+}
+
+// Drain returns when everything taken so far is in the ledger or on disk, or ctx ends. Without a quorum it does not wait: Run puts the rest on
+// disk when its context ends.
+func (in *Intake) Drain(ctx context.Context) error {
+	if in.waiting.Load() {
+		return nil
+	}
+	return in.all.Wait(ctx)
 }
 
 // Stats returns the counters.
@@ -250,7 +265,7 @@ func (in *Intake) commit(ctx context.Context, batch []item) {
 		if err == nil {
 			in.waiting.Store(false)
 			in.committed.Add(uint64(len(batch)))
-			settle(batch, true)
+			in.settle(batch, true)
 			in.pokeSpool()
 			return
 		}
@@ -279,7 +294,7 @@ func (in *Intake) refuse(ctx context.Context, batch []item, err error) {
 	if len(batch) == 1 {
 		in.refused.Add(1)
 		in.cfg.Logger.Error("the ledger refused a record for good", "type", batch[0].rec.Type, "error", err)
-		settle(batch, false)
+		in.settle(batch, false)
 		return
 	}
 	for i := range batch {
@@ -287,8 +302,9 @@ func (in *Intake) refuse(ctx context.Context, batch []item, err error) {
 	}
 }
 
-func settle(batch []item, committed bool) {
+func (in *Intake) settle(batch []item, committed bool) {
 	for _, it := range batch {
+		in.all.settle(committed)
 		if it.job != nil {
 			it.job.settle(committed)
 		}
@@ -359,7 +375,7 @@ func (in *Intake) keep(batch []item) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	defer settle(batch, false)
+	defer in.settle(batch, false)
 	if in.cfg.Spool == nil {
 		in.shed.Add(uint64(len(batch)))
 		return fmt.Errorf("shed %d records: there is no spool", len(batch))
