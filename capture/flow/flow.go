@@ -107,17 +107,24 @@ type Flow struct {
 	// Ext belongs to the inspector. It is nil for a new flow.
 	Ext any
 
-	link links
+	established bool
+	link        links
 }
 
-// Established tells whether rules with flow:established apply: TCP after its handshake (or picked up midstream),
-// other protocols after a packet from each side.
-func (f *Flow) Established() bool {
-	return f.State != StateNew || f.Count[0].Packets > 0 && f.Count[1].Packets > 0 && f.Kind != packet.KindTCP
-}
+// Established tells whether rules with flow:established apply to the packet being inspected. It is the state before
+// that packet for TCP (the last packet of a handshake is not yet in an established flow); other protocols are established
+// from the first answer on.
+func (f *Flow) Established() bool { return f.established }
 
 // SeenBoth tells whether both sides have sent something.
 func (f *Flow) SeenBoth() bool { return f.Count[0].Packets > 0 && f.Count[1].Packets > 0 }
 
 // Duration is the time from the first to the last packet.
 func (f *Flow) Duration() time.Duration { return f.Last.Sub(f.First) }
+
+type links struct {
+	next, prev *Flow // in the timeout list
+	chain      *Flow // in the hash bucket, or in the free list
+	list       uint8
+	clientB    bool // the client is the pair that stands second in the key
+}

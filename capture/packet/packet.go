@@ -147,6 +147,7 @@ type Packet struct {
 	Rebuilt   bool   // put together from fragments
 	IPHeader  []byte // with options (IPv4); fixed header only (IPv6)
 	IPOptions []byte // IPv4 options
+	IPOpts    uint16 // IPv4 options seen, a set of IPOpt* bits
 	IPPayload []byte // what follows the IP header(s), cut to the length the header states
 	ExtHdrs   uint16 // IPv6 extension headers seen, a set of Ext* bits
 
@@ -161,9 +162,14 @@ type Packet struct {
 	// addresses, ports and direction, but no Data, Payload or TCP flags.
 	Pseudo bool
 
+	Invalid Event  // the event that stopped decoding, EventNone for a readable packet
+	Depth   uint8  // how many tunnels this packet was inside
+	VNI     uint32 // network identifier of a VXLAN or GENEVE tunnel this packet carries
 	// Events are the malformations and oddities seen while decoding.
 	Events EventSet
 
+	// InStream is set when the payload was taken into the TCP stream (pattern matching sees it there too).
+	InStream bool
 	// StreamEvents are what TCP tracking noticed about this packet, a set of stream.Event bits.
 	StreamEvents [2]uint64
 

@@ -35,42 +35,54 @@ type State struct {
 	OneSide bool
 	Only    flow.Direction // that direction
 
+	live    *Live
 	seen    [2]uint32 // change counter last shown to inspectors
 	changes [2]uint32
 	logged  bool
 }
 
 // ID implements Transaction.
-func (b *State) ID() uint64 { return b.TxID }
+func (s *State) ID() uint64 { return s.TxID }
 
 // Base implements Transaction.
-func (b *State) Base() *State { return b }
+func (s *State) Base() *State { return s }
 
 // Touch records that a side has advanced (progress or more body), so that inspectors will be called.
-func (b *State) Touch(dir flow.Direction) { b.changes[dir]++ }
+func (s *State) Touch(dir flow.Direction) {
+	s.changes[dir]++
+	if s.live != nil {
+		s.live.Changed[dir] = true
+	}
+}
 
 // TakeChange tells whether a side has advanced since the last call. The pipeline calls it before the inspectors.
-func (b *State) TakeChange(dir flow.Direction) bool {
-	if b.changes[dir] == b.seen[dir] {
+func (s *State) TakeChange(dir flow.Direction) bool {
+	if s.changes[dir] == s.seen[dir] {
 		return false
 	}
-	b.seen[dir] = b.changes[dir]
+	s.seen[dir] = s.changes[dir]
 	return true
 }
 
 // TakeLog tells, once, that the transaction's event is due.
-func (b *State) TakeLog() bool {
-	was := b.logged
-	b.logged = true
+func (s *State) TakeLog() bool {
+	was := s.logged
+	s.logged = true
 	return !was
 }
 
 // Anomaly adds an oddity unless it is listed already.
-func (b *State) Anomaly(name string) {
-	for _, a := range b.Anomalies {
+func (s *State) Anomaly(name string) {
+	for _, a := range s.Anomalies {
 		if a == name {
 			return
 		}
 	}
-	b.Anomalies = append(b.Anomalies, name)
+	s.Anomalies = append(s.Anomalies, name)
 }
+
+// Changed tells whether a side has advanced since TakeChange.
+func (s *State) Changed(dir flow.Direction) bool { return s.changes[dir] != s.seen[dir] }
+
+// Pending tells whether either side has advanced and was not shown yet.
+func (s *State) Pending() bool { return s.Changed(flow.ToServer) || s.Changed(flow.ToClient) }

@@ -1,0 +1,266 @@
+package packet
+
+import (
+	"encoding/binary"
+	"strconv"
+)
+
+// EtherTypes that are followed.
+const (
+	EtherTypeIPv4   = 0x0800
+	EtherTypeARP    = 0x0806
+	EtherTypeTEB    = 0x6558 // Ethernet inside GRE, GENEVE
+	EtherTypeVLAN   = 0x8100
+	EtherTypeIPv6   = 0x86dd
+	EtherTypeMPLS   = 0x8847
+	EtherTypeMPLSMC = 0x8848
+	EtherTypePPPoED = 0x8863
+	EtherTypePPPoES = 0x8864
+	EtherTypeQinQ   = 0x88a8
+	EtherTypeQinQ91 = 0x9100
+)
+
+const (
+	mplsLabelsMax = 16
+	pppIPv4       = 0x0021
+	pppIPv6       = 0x0057
+	pppVJUncomp   = 0x002f
+)
+
+// linkNames holds names of link types for messages, also of those we refuse. Never written.
+var linkNames = map[LinkType]string{
+	LinkNull: "BSD loopback", LinkEthernet: "Ethernet", 6: "Token Ring (802.5)", 7: "ARCNET", 8: "SLIP", LinkPPP: "PPP", 10: "FDDI",
+	LinkRawAlt: "raw IP", LinkRawBSD: "raw IP", LinkPPPHDLC: "PPP in HDLC framing", 51: "PPPoE", 100: "ATM RFC 1483", LinkRaw: "raw IP",
+	LinkCHDLC: "Cisco HDLC", 105: "IEEE 802.11", LinkLoop: "OpenBSD loopback", 107: "Frame Relay", LinkSLL: "Linux cooked", 117: "PF log",
+	119: "IEEE 802.11 with Prism header", 127: "IEEE 802.11 with radiotap header", 143: "DOCSIS", 147: "user 0", 163: "IEEE 802.11 with AVS header",
+	187: "Bluetooth HCI H4", 189: "USB", 192: "PPI", 195: "IEEE 802.15.4", 201: "Bluetooth HCI H4 with direction", 220: "USB, Linux",
+	227: "CAN", LinkIPv4: "IPv4", LinkIPv6: "IPv6", 239: "NF log", 249: "USBPcap", 251: "Bluetooth LE", 253: "netlink", LinkSLL2: "Linux cooked v2",
+}
+
+// String names the link type.
+func (l LinkType) String() string {
+	if n, ok := linkNames[l]; ok {
+		return n
+	}
+	return "link type " + strconv.Itoa(int(l))
+}
+
+// Supported tells whether Decode can read frames of this link type.
+func (l LinkType) Supported() bool {
+	switch l {
+	case LinkNull, LinkEthernet, LinkPPP, LinkRawAlt, LinkRawBSD, LinkPPPHDLC, LinkRaw, LinkCHDLC, LinkLoop, LinkSLL, LinkIPv4, LinkIPv6, LinkSLL2:
+		return true
+	}
+	return false
+}
+
+func (p *Packet) decodeLink(b []byte) Event {
+	switch p.Link {
+	case LinkEthernet:
+		return p.decodeEthernet(b)
+	case LinkRaw, LinkRawAlt, LinkRawBSD:
+		return p.decodeRaw(b)
+	case LinkIPv4:
+		return p.decodeIPv4(b)
+	case LinkIPv6:
+		return p.decodeIPv6(b)
+	case LinkSLL:
+		return p.decodeSLL(b)
+	case LinkSLL2:
+		return p.decodeSLL2(b)
+	case LinkNull, LinkLoop:
+		return p.decodeNull(b)
+	case LinkPPP, LinkPPPHDLC:
+		return p.decodePPP(b)
+	case LinkCHDLC:
+		return p.decodeCHDLC(b)
+	}
+	return p.fail(EventLinkUnsupported)
+}
+
+func (p *Packet) decodeEthernet(b []byte) Event {
+	if len(b) < 14 {
+		return p.fail(EventEthernetTooSmall)
+	}
+	copy(p.DstMAC[:], b)
+	copy(p.SrcMAC[:], b[6:])
+	p.HasMAC = true
+	return p.decodeEtherType(binary.BigEndian.Uint16(b[12:]), b[14:])
+}
+
+// decodeEtherType follows VLAN tags, then the network layer.
+func (p *Packet) decodeEtherType(t uint16, b []byte) Event {
+	for {
+		p.EtherType = t
+		switch t {
+		case EtherTypeIPv4:
+			return p.decodeIPv4(b)
+		case EtherTypeIPv6:
+			return p.decodeIPv6(b)
+		case EtherTypeVLAN, EtherTypeQinQ, EtherTypeQinQ91:
+			if len(b) < 4 {
+				return p.fail(EventVLANTooSmall)
+			}
+			if p.VLANs == len(p.VLAN) {
+				return p.fail(EventVLANTooManyLayers)
+			}
+			p.VLAN[p.VLANs] = binary.BigEndian.Uint16(b) & 0x0fff
+			p.VLANs++
+			t = binary.BigEndian.Uint16(b[2:])
+			b = b[4:]
+		case EtherTypePPPoES:
+			return p.decodePPPoE(b)
+		case EtherTypeMPLS, EtherTypeMPLSMC:
+			return p.decodeMPLS(b)
+		case EtherTypeARP, EtherTypePPPoED:
+			return EventNone
+		default:
+			// 802.3 length fields (LLC), LLDP, … carry no IP: not an error of the packet.
+			p.Events.Add(EventEthernetUnknownType)
+			return EventNone
+		}
+	}
+}
+
+func (p *Packet) decodeRaw(b []byte) Event {
+	if len(b) == 0 {
+		return p.fail(EventIPv4TooSmall)
+	}
+	switch b[0] >> 4 {
+	case 4:
+		p.EtherType = EtherTypeIPv4
+		return p.decodeIPv4(b)
+	case 6:
+		p.EtherType = EtherTypeIPv6
+		return p.decodeIPv6(b)
+	}
+	return p.fail(EventRawInvalidVersion)
+}
+
+func (p *Packet) decodeSLL(b []byte) Event {
+	if len(b) < 16 {
+		return p.fail(EventSLLTooSmall)
+	}
+	if binary.BigEndian.Uint16(b[4:]) == 6 {
+		copy(p.SrcMAC[:], b[6:])
+		p.HasMAC = true
+	}
+	return p.decodeEtherType(binary.BigEndian.Uint16(b[14:]), b[16:])
+}
+
+func (p *Packet) decodeSLL2(b []byte) Event {
+	if len(b) < 20 {
+		return p.fail(EventSLL2TooSmall)
+	}
+	if b[11] == 6 {
+		copy(p.SrcMAC[:], b[12:])
+		p.HasMAC = true
+	}
+	return p.decodeEtherType(binary.BigEndian.Uint16(b), b[20:])
+}
+
+// decodeNull reads the four-byte address family, whose byte order is that of the capturing host: families are small, so
+// the order that gives a small number is the right one.
+func (p *Packet) decodeNull(b []byte) Event {
+	if len(b) < 4 {
+		return p.fail(EventNullTooSmall)
+	}
+	family := binary.LittleEndian.Uint32(b)
+	if family > 0xffff {
+		family = binary.BigEndian.Uint32(b)
+	}
+	switch family {
+	case 2:
+		p.EtherType = EtherTypeIPv4
+		return p.decodeIPv4(b[4:])
+	case 10, 24, 28, 30: // Linux, NetBSD and OpenBSD, FreeBSD, Darwin
+		p.EtherType = EtherTypeIPv6
+		return p.decodeIPv6(b[4:])
+	}
+	return p.fail(EventNullUnsupported)
+}
+
+// decodePPP accepts the address and control bytes (0xff 0x03) and compressed protocol fields.
+func (p *Packet) decodePPP(b []byte) Event {
+	if len(b) >= 2 && b[0] == 0xff && b[1] == 0x03 {
+		b = b[2:]
+	} else if len(b) >= 4 && (b[0] == 0x0f || b[0] == 0x8f) && b[1] == 0 { // Cisco HDLC inside the PPP link type
+		return p.decodeCHDLC(b)
+	}
+	return p.decodePPPProto(b)
+}
+
+func (p *Packet) decodePPPProto(b []byte) Event {
+	if len(b) < 2 {
+		return p.fail(EventPPPTooSmall)
+	}
+	proto, rest := binary.BigEndian.Uint16(b), b[2:]
+	if b[0]&1 == 1 { // protocol field compression: an odd first byte is the whole field
+		proto, rest = uint16(b[0]), b[1:]
+	}
+	switch proto {
+	case pppIPv4, pppVJUncomp:
+		p.EtherType = EtherTypeIPv4
+		return p.decodeIPv4(rest)
+	case pppIPv6:
+		p.EtherType = EtherTypeIPv6
+		return p.decodeIPv6(rest)
+	}
+	if proto >= 0x4000 || proto&0xff == 0 && proto < 0x4000 {
+		p.Events.Add(EventPPPUnsupported)
+		return EventNone // LCP and its kin: well-formed, nothing for us
+	}
+	return p.fail(EventPPPWrongType)
+}
+
+func (p *Packet) decodePPPoE(b []byte) Event {
+	if len(b) < 8 {
+		return p.fail(EventPPPoETooSmall)
+	}
+	if b[1] != 0 {
+		return p.fail(EventPPPoEWrongCode)
+	}
+	n := int(binary.BigEndian.Uint16(b[4:]))
+	b = b[6:]
+	if n < len(b) {
+		b = b[:n]
+	}
+	return p.decodePPPProto(b)
+}
+
+func (p *Packet) decodeCHDLC(b []byte) Event {
+	if len(b) < 4 {
+		return p.fail(EventCHDLCTooSmall)
+	}
+	return p.decodeEtherType(binary.BigEndian.Uint16(b[2:]), b[4:])
+}
+
+func (p *Packet) decodeMPLS(b []byte) Event {
+	for range mplsLabelsMax {
+		if len(b) < 4 {
+			return p.fail(EventMPLSTooSmall)
+		}
+		bottom := b[2]&1 == 1
+		b = b[4:]
+		if !bottom {
+			continue
+		}
+		if len(b) == 0 {
+			return p.fail(EventMPLSTooSmall)
+		}
+		switch b[0] >> 4 {
+		case 4:
+			p.EtherType = EtherTypeIPv4
+			return p.decodeIPv4(b)
+		case 6:
+			p.EtherType = EtherTypeIPv6
+			return p.decodeIPv6(b)
+		case 0: // pseudo-wire control word, then Ethernet
+			if len(b) > 4+14 {
+				return p.decodeEthernet(b[4:])
+			}
+		}
+		return p.fail(EventMPLSUnknownPayload)
+	}
+	return p.fail(EventMPLSTooSmall)
+}
