@@ -26,6 +26,7 @@ const (
 	sealCounterSize = 8
 	sealHeaderSize  = 1 + sealSaltSize + sealCounterSize
 	gcmTagSize      = 16
+	gcmNonceSize    = 12
 
 	// A sub-key is retired after 2^32 messages or 2^36 bytes (2^32 blocks):
 	// SM4-GCM's distinguishing advantage then stays below 2^-64 (σ²/2^129).
@@ -41,7 +42,8 @@ const (
 //
 // A nonce never repeats although nobody coordinates: each Sealer derives its own
 // sub-key from the data key and a random 16-byte salt (HKDF-SM3), and counts
-// its messages; salt and counter travel in front of the ciphertext. What this
+// its messages; salt and counter travel in front of the ciphertext, and the
+// nonce is the 12 bytes there: the end of the salt and the counter. What this
 // does not survive is a virtual machine resumed twice from one memory image:
 // restart the process after cloning.
 //
@@ -150,9 +152,7 @@ func (s *Sealer) Seal(dst, plaintext, aad []byte) []byte {
 	dst = append(dst, sealVersion)
 	dst = append(dst, st.salt[:]...)
 	dst = binary.BigEndian.AppendUint64(dst, n)
-	var nonce [12]byte
-	binary.BigEndian.PutUint64(nonce[4:], n)
-	return st.aead.Seal(dst, nonce[:], plaintext, aad)
+	return st.aead.Seal(dst, dst[len(dst)-gcmNonceSize:], plaintext, aad)
 }
 
 // Open checks and decrypts what Seal made under the same data key and aad, and
@@ -171,9 +171,7 @@ func (s *Sealer) Open(dst, sealed, aad []byte) ([]byte, error) {
 			return nil, ErrDecrypt
 		}
 	}
-	var nonce [12]byte
-	copy(nonce[4:], sealed[1+sealSaltSize:sealHeaderSize])
-	out, err := aead.Open(dst, nonce[:], sealed[sealHeaderSize:], aad)
+	out, err := aead.Open(dst, sealed[sealHeaderSize-gcmNonceSize:sealHeaderSize], sealed[sealHeaderSize:], aad)
 	if err != nil {
 		return nil, ErrDecrypt
 	}
