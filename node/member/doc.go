@@ -1,10 +1,9 @@
-// Package member is what the nodes of one site say to each other beside Raft and gossip: a new node asks to be taken into the cluster, and a
-// question is handed to the node that holds a child's session.
+// Package member is what the nodes of one site say to each other beside Raft and gossip: a new node, or one whose address has changed, asks to be
+// taken into the cluster.
 //
 // # On the wire
 //
-// A stream of link.KindMember begins with one request, u16 length and JSON, big endian, at most 4 KiB. A join is answered by one reply of the
-// same form; a handed-over question has no reply of ours: the stream then belongs to cascade/query.
+// A stream of link.KindMember carries one request and one reply, each u16 length and JSON, big endian, at most 4 KiB.
 //
 // # What it does not do
 //

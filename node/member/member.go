@@ -20,33 +20,18 @@ const (
 	replyTimeout  = 20 * time.Second
 )
 
-// Operations.
-const (
-	opJoin  = "join"
-	opQuery = "query"
-)
+// opJoin is the one operation so far.
+const opJoin = "join"
 
 // Codes of a reply.
 const (
-	codeOK        = "ok"
-	codeNotLeader = "not_leader"
-	codeRefused   = "refused"
-	codeRetry     = "retry"
+	codeOK      = "ok"
+	codeRefused = "refused"
+	codeRetry   = "retry"
 )
 
 // ErrRefused means the site will not take this node in.
 var ErrRefused = errors.New("the site refuses this node")
-
-// NotLeaderError says that another node must be asked.
-type NotLeaderError struct{ Addr string } // of the leader, "" when there is none now
-
-// Error says whom to ask.
-func (e *NotLeaderError) Error() string {
-	if e.Addr == "" {
-		return "the site has no leader now"
-	}
-	return "the site's leader is at " + e.Addr
-}
 
 type request struct {
 	Op   string `json:"op"`
@@ -57,16 +42,13 @@ type request struct {
 type reply struct {
 	Code string `json:"code"`
 	Text string `json:"text,omitempty"`
-	Addr string `json:"addr,omitempty"`
 }
 
 // Handler answers the other nodes of the site.
 type Handler struct {
-	// Join takes the node into the cluster at the address, or updates its address. It returns *NotLeaderError where another must be asked,
-	// ErrRefused where nobody needs to be; any other error may pass.
+	// Join takes the node into the cluster at the address, or updates its address. ErrRefused means that asking again is of no use; any other
+	// error may pass.
 	Join func(ctx context.Context, node, addr string) error
-	// Query takes over a stream on which a node of this site hands over questions.
-	Query func(ctx context.Context, conn net.Conn, peer identity.Peer) error
 }
 
 // Serve answers one stream and closes it.
@@ -84,13 +66,10 @@ func (h *Handler) Serve(ctx context.Context, conn net.Conn, peer identity.Peer) 
 	if err := conn.SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("clear deadline: %w", err)
 	}
-	switch req.Op {
-	case opJoin:
-		return writeFrame(conn, h.join(ctx, req, peer))
-	case opQuery:
-		return h.Query(ctx, conn, peer)
+	if req.Op != opJoin {
+		return writeFrame(conn, reply{Code: codeRefused, Text: "unknown operation: is this node of a newer version?"})
 	}
-	return writeFrame(conn, reply{Code: codeRefused, Text: "unknown operation: is this node of a newer version?"})
+	return writeFrame(conn, h.join(ctx, req, peer))
 }
 
 func (h *Handler) join(ctx context.Context, req request, peer identity.Peer) reply {
@@ -103,12 +82,9 @@ func (h *Handler) join(ctx context.Context, req request, peer identity.Peer) rep
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout-time.Second)
 	defer cancel()
 	err := h.Join(ctx, req.Node, req.Addr)
-	var other *NotLeaderError
 	switch {
 	case err == nil:
 		return reply{Code: codeOK}
-	case errors.As(err, &other):
-		return reply{Code: codeNotLeader, Addr: other.Addr}
 	case errors.Is(err, ErrRefused):
 		return reply{Code: codeRefused, Text: err.Error()}
 	}
@@ -133,17 +109,10 @@ func Join(ctx context.Context, conn net.Conn, node, addr string) error {
 	switch rep.Code {
 	case codeOK:
 		return nil
-	case codeNotLeader:
-		return &NotLeaderError{rep.Addr}
 	case codeRefused:
 		return fmt.Errorf("%w: %s", ErrRefused, rep.Text)
 	}
 	return fmt.Errorf("join: %s", rep.Text)
-}
-
-// HandOver turns conn into one on which questions may be asked of the other node.
-func HandOver(conn net.Conn) error {
-	return writeFrame(conn, request{Op: opQuery})
 }
 
 func writeFrame(w io.Writer, v any) error {

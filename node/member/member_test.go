@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"testing"
 
@@ -39,11 +38,6 @@ func TestJoin(t *testing.T) {
 	if err := join("n2", "nowhere"); !errors.Is(err, ErrRefused) {
 		t.Errorf("odd address: %v", err)
 	}
-	answer = &NotLeaderError{"127.0.0.1:1"}
-	var other *NotLeaderError
-	if err := join("n2", "127.0.0.1:7400"); !errors.As(err, &other) || other.Addr != "127.0.0.1:1" {
-		t.Errorf("not the leader: %v", err)
-	}
 	answer = errors.New("busy")
 	if err := join("n2", "127.0.0.1:7400"); err == nil || errors.Is(err, ErrRefused) {
 		t.Errorf("to be tried again: %v", err)
@@ -54,25 +48,8 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-func TestQueriesAreHandedOver(t *testing.T) {
-	h := &Handler{Query: func(_ context.Context, c net.Conn, p identity.Peer) error {
-		_, err := io.WriteString(c, p.Node)
-		return err
-	}}
-	err := ask(t, h, identity.Peer{Node: "n3"}, func(c net.Conn) error {
-		if err := HandOver(c); err != nil {
-			return err
-		}
-		b, err := io.ReadAll(c)
-		if string(b) != "n3" {
-			t.Errorf("got %q", b)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = ask(t, h, identity.Peer{}, func(c net.Conn) error {
+func TestUnknownOperation(t *testing.T) {
+	err := ask(t, &Handler{}, identity.Peer{}, func(c net.Conn) error {
 		if err := writeFrame(c, request{Op: "dance"}); err != nil {
 			return err
 		}
