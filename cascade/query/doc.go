@@ -7,6 +7,7 @@
 //	NewHub(HubConfig) (*Hub, error)
 //	    Serve(ctx, conn, peer) error                   // a child's open session, or a question from a node of this site
 //	    Ask(ctx, *wire.Query) (*Answer, error)         // local Searcher + all children; ctx's deadline or Query.remaining_ms
+//	    Attached() []identity.Site                     // children whose session this node holds
 //	NewClient(ClientConfig) (*Client, error)           // Run(ctx) error: keeps a session to the parent open and answers with the Hub
 //
 // Ports the node supplies: [Searcher] (this site's own records), Known (the
@@ -15,7 +16,9 @@
 //
 // # What it does not do
 //
-// It does not understand expressions and keeps no state in the ledger.
+// It does not understand expressions and keeps no state in the ledger. A site counts as
+// answered when it has looked through all its records, also when the limit cuts the rows it
+// returns: matched then says how many there are.
 //
 // # Concurrency
 //

@@ -29,7 +29,7 @@ type Completeness int32
 const (
 	Completeness_COMPLETENESS_UNSPECIFIED Completeness = 0
 	Completeness_COMPLETENESS_ANSWERED    Completeness = 1
-	Completeness_COMPLETENESS_PARTIAL     Completeness = 2 // part of its rows are here: limit, budget, or deadline
+	Completeness_COMPLETENESS_PARTIAL     Completeness = 2 // it did not look through all its records; matched counts what it saw
 	Completeness_COMPLETENESS_LATE        Completeness = 3 // did not answer before the deadline
 	Completeness_COMPLETENESS_OFFLINE     Completeness = 4 // no session with it, or with a site above it
 	Completeness_COMPLETENESS_REFUSED     Completeness = 5
