@@ -64,8 +64,6 @@ func fromX509(x *smx509.Certificate) (*Certificate, error) {
 		return nil, fmt.Errorf("%w: serial number must be positive, at most %d bytes", ErrMalformed, serialBytesMax)
 	case len(x.UnhandledCriticalExtensions) > 0:
 		return nil, fmt.Errorf("%w: critical extension %v is not known here", ErrMalformed, x.UnhandledCriticalExtensions[0])
-	case len(x.DNSNames)+len(x.EmailAddresses)+len(x.IPAddresses) > 0:
-		return nil, fmt.Errorf("%w: names other than ours", ErrMalformed)
 	case !x.NotBefore.Before(x.NotAfter):
 		return nil, fmt.Errorf("%w: ends before it begins", ErrMalformed)
 	}
@@ -73,7 +71,7 @@ func fromX509(x *smx509.Certificate) (*Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	sub, err := subjectOf(x.URIs)
+	sub, err := subjectOf(x.URIs, x.Extensions)
 	if err != nil {
 		return nil, err
 	}

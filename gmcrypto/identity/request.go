@@ -63,10 +63,7 @@ func ParseRequest(der []byte) (Request, error) {
 	if err != nil {
 		return Request{}, fmt.Errorf("request: %w: %w", ErrMalformed, err)
 	}
-	if len(x.DNSNames)+len(x.EmailAddresses)+len(x.IPAddresses) > 0 {
-		return Request{}, fmt.Errorf("request: %w: names other than ours", ErrMalformed)
-	}
-	sub, err := subjectOf(x.URIs)
+	sub, err := subjectOf(x.URIs, x.Extensions)
 	if err != nil {
 		return Request{}, fmt.Errorf("request: %w", err)
 	}

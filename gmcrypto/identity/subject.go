@@ -1,7 +1,9 @@
 package identity
 
 import (
+	"bytes"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"net/url"
 	"strings"
@@ -97,8 +99,11 @@ func checkDisplay(name string) error {
 	return nil
 }
 
+// oidAlternativeName is id-ce-subjectAltName.
+var oidAlternativeName = asn1.ObjectIdentifier{2, 5, 29, 17}
+
 // subjectOf reads the one URI that names a certificate or request.
-func subjectOf(uris []*url.URL) (subject, error) {
+func subjectOf(uris []*url.URL, extensions []pkix.Extension) (subject, error) {
 	if len(uris) != 1 {
 		return subject{}, fmt.Errorf("%w: %d names, want one", ErrMalformed, len(uris))
 	}
@@ -117,8 +122,26 @@ func subjectOf(uris []*url.URL) (subject, error) {
 	if err := s.check(); err != nil {
 		return subject{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if uris[0].String() != s.String() { // no second spelling of the same name
-		return subject{}, fmt.Errorf("%w: name %.80q is not in canonical form", ErrMalformed, uris[0])
+	// The extension must be, byte for byte, the one we write: no second spelling
+	// of a name, no other names beside it.
+	found := 0
+	for _, e := range extensions {
+		if e.Id.Equal(oidAlternativeName) {
+			if found++; !bytes.Equal(e.Value, s.alternativeName()) {
+				return subject{}, fmt.Errorf("%w: name %.80q is not in canonical form, or not alone", ErrMalformed, uris[0])
+			}
+		}
+	}
+	if found != 1 {
+		return subject{}, fmt.Errorf("%w: %d alternative names, want one", ErrMalformed, found)
 	}
 	return s, nil
+}
+
+// alternativeName is the DER of GeneralNames with one uniformResourceIdentifier
+// (RFC 5280 §4.2.1.6). A name has at most 96 bytes, so lengths take one byte.
+func (s subject) alternativeName() []byte {
+	uri := s.String()
+	name := append([]byte{0x86, byte(len(uri))}, uri...)
+	return append([]byte{0x30, byte(len(name))}, name...)
 }
