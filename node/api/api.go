@@ -335,12 +335,13 @@ type SiteAnswer struct {
 	Reason  string        `json:"reason,omitempty"`
 }
 
-// ReplayRequest runs a capture file through the node's own detection, as if it were seen now. Each replay has its own flow table and its
+// ReplayRequest runs a capture file through the node's own detection. Each replay has its own flow table and its
 // own folding, so that replaying a file twice counts twice.
 type ReplayRequest struct {
 	Path   string  `json:"path"`             // on the node's machine, absolute
 	Speed  float64 `json:"speed,omitempty"`  // 0 = as fast as possible, 1 = as recorded, 10 = ten times faster
 	Repeat int     `json:"repeat,omitempty"` // times in all; 0 = once
+	Rebase bool    `json:"rebase,omitempty"` // move packet times so that the first packet happens now
 	Wait   bool    `json:"wait,omitempty"`   // answer when it has ended and its alerts are in the ledger
 }
 

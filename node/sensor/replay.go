@@ -53,7 +53,7 @@ func (s *Sensor) Start(_ context.Context, r api.ReplayRequest) (api.Replay, erro
 	if err := readable(r.Path); err != nil {
 		return api.Replay{}, err
 	}
-	src, err := s.cfg.OpenFile(r.Path, r.Speed, r.Repeat)
+	src, err := s.cfg.OpenFile(r.Path, r.Speed, r.Repeat, r.Rebase)
 	if err != nil {
 		return api.Replay{}, api.Problemf(api.CodeRefused, "", "%v", err)
 	}

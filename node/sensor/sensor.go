@@ -41,8 +41,9 @@ type Config struct {
 	Sources    []Source
 	// Inspector makes the judge of one pipeline; it calls emit from the pipeline's goroutine.
 	Inspector func(emit func(*alert.Alert)) pipeline.Inspector
-	// OpenFile and OpenInterface open sources; an interface may give several, each of which gets a pipeline of its own.
-	OpenFile      func(path string, speed float64, repeat int) (source.Source, error)
+	// OpenFile and OpenInterface open sources; an interface may give several, each of which gets a pipeline of its own. repeat counts
+	// passes; rebase moves packet times so that the first packet happens now.
+	OpenFile      func(path string, speed float64, repeat int, rebase bool) (source.Source, error)
 	OpenInterface func(name string) ([]source.Source, error)
 	Logger        *slog.Logger
 }
@@ -157,7 +158,7 @@ func (s *Sensor) runSource(ctx context.Context, w *watched) error {
 	var runs []source.Source
 	var job *intake.Job
 	if w.Path != "" {
-		src, err := s.cfg.OpenFile(w.Path, w.Speed, w.Repeat)
+		src, err := s.cfg.OpenFile(w.Path, w.Speed, max(w.Repeat, 1), w.Speed > 0)
 		if err != nil {
 			return err
 		}

@@ -98,7 +98,7 @@ func start(t *testing.T, window time.Duration, sources []Source, files map[strin
 	b.sensor, err = New(Config{
 		Site: "440106", Node: "n1", Intake: b.in, FoldWindow: window, Sources: sources,
 		Inspector: func(emit func(*alert.Alert)) pipeline.Inspector { return every{emit} },
-		OpenFile:  func(path string, _ float64, _ int) (source.Source, error) { return open(path) },
+		OpenFile:  func(path string, _ float64, _ int, _ bool) (source.Source, error) { return open(path) },
 		OpenInterface: func(name string) ([]source.Source, error) {
 			s, err := open(name)
 			return []source.Source{s}, err
