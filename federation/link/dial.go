@@ -24,6 +24,7 @@ type dialCall struct {
 
 	mu     sync.Mutex
 	ended  bool
+	wanted int // by how many
 	conn   *conn
 	err    error
 	cancel context.CancelFunc
@@ -76,7 +77,20 @@ func (t *Transport) connect(ctx context.Context, target Target) (*conn, error) {
 	case <-call.done:
 		return call.conn, call.err
 	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.Canceled) {
+			call.abandon()
+		}
 		return nil, ctxDialError(target, ctx)
+	}
+}
+
+// abandon cancels the dial when nobody wants it any more. Somebody whose time ran out still does: the dial goes on
+// within its own bound, and the next one to ask finds the connection.
+func (d *dialCall) abandon() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.wanted--; d.wanted == 0 && d.cancel != nil {
+		d.cancel()
 	}
 }
 
@@ -91,6 +105,9 @@ func ctxDialError(target Target, ctx context.Context) error {
 // dialOnce joins the dial under way for a target or starts one in a goroutine of its own, which Close waits for.
 func (t *Transport) dialOnce(target Target, replaces *conn) (*dialCall, error) {
 	call, made := t.registry.joinDial(target, replaces)
+	call.mu.Lock()
+	call.wanted++
+	call.mu.Unlock()
 	if !made {
 		return call, nil
 	}

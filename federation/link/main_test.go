@@ -20,6 +20,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if err := linktest.WarmUp(); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if left := linktest.Goroutines(5 * time.Second); code == 0 && len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "%d goroutines left behind:\n\n%s\n", len(left), strings.Join(left, "\n\n"))

@@ -74,6 +74,10 @@ func (c *Connection) Silent() time.Duration { return c.c.silent(time.Now()) }
 // been silent for 2 s.
 func (c *Connection) Usable() bool { return c.c.usable() && !c.c.suspect() }
 
+// Release opens no more streams over this connection and ends it when the last has ended. Whoever wants the peer again
+// dials it again.
+func (c *Connection) Release() { c.c.retire() }
+
 // Close ends the connection, for example because its peer does not answer although packets arrive.
 func (c *Connection) Close() { c.c.close(codeSuperseded) }
 

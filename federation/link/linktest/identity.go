@@ -87,6 +87,13 @@ func Verify(cas ...*CA) func([]*identity.Certificate) (identity.Peer, error) {
 	return func(chain []*identity.Certificate) (identity.Peer, error) { return trust.Verify(chain, time.Now()) }
 }
 
+// WarmUp must be called once (in TestMain) by tests that use testing/synctest: the SM library makes a channel of its own
+// at first use, and a channel made inside one bubble may not be used in the next.
+func WarmUp() error {
+	_, err := gmcrypto.GenerateKey()
+	return err
+}
+
 func newKey(tb testing.TB) *gmcrypto.PrivateKey {
 	tb.Helper()
 	key, err := gmcrypto.GenerateKey()
