@@ -222,8 +222,11 @@ func FuzzOpen(f *testing.F) {
 	s := newTestSealer(f, []byte("0123456789abcdef"))
 	sealed := s.Seal(nil, []byte("record"), nil)
 	f.Add(sealed)
+	f.Add(sealed[:SealOverhead])
+	// Each fuzzing process has its own seed under the same key; nothing but such
+	// a seed may open.
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if out, err := s.Open(nil, b, nil); err == nil && (!bytes.Equal(b, sealed) || string(out) != "record") {
+		if out, err := s.Open(nil, b, nil); err == nil && string(out) != "record" {
 			t.Fatalf("forged data was opened: %q", out)
 		}
 	})

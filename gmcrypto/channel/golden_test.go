@@ -33,7 +33,7 @@ var goldenNames = strings.Fields(`
 	stream.client.data stream.client.end stream.server.data
 	datagram.client.1 datagram.client.16777216 datagram.server.1`)
 
-func readGolden(t *testing.T) golden {
+func readGolden(t testing.TB) golden {
 	t.Helper()
 	text, err := os.ReadFile(goldenFile)
 	if err != nil {
@@ -86,7 +86,7 @@ func newGoldenInputs(t *testing.T) golden {
 	}
 }
 
-func (g golden) side(t *testing.T, name string) (Config, *refParty) {
+func (g golden) side(t testing.TB, name string) (Config, *refParty) {
 	t.Helper()
 	key := must[*gmcrypto.PrivateKey](t)(gmcrypto.ParsePrivateKey(g[name+".static"]))
 	root := must[*identity.Certificate](t)(identity.ParseDER(g["root"]))
