@@ -12,12 +12,16 @@ type span struct{ lo, hi netip.Addr }
 
 // Set is a set of addresses.
 type Set struct {
-	any   bool
-	spans []span // sorted, disjoint
+	any     bool
+	negated bool
+	spans   []span // sorted, disjoint
 }
 
 // Any is the set of all addresses.
 func Any() *Set { return &Set{any: true} }
+
+// Negated tells whether the expression took something away.
+func (s *Set) Negated() bool { return s.negated }
 
 // IsAny tells whether every address is in s.
 func (s *Set) IsAny() bool { return s.any }
@@ -72,7 +76,7 @@ func Parse(text string, vars Vars) (*Set, error) {
 		}
 		in = everything()
 	}
-	set := &Set{spans: subtract(merge(in), merge(out))}
+	set := &Set{negated: len(out) > 0, spans: subtract(merge(in), merge(out))}
 	if len(set.spans) == 0 {
 		return nil, failAt(0, "%s matches no address", strings.TrimSpace(text))
 	}

@@ -1,0 +1,118 @@
+package signature
+
+import (
+	"errors"
+	"strconv"
+
+	"fengsui/analyze/signature/address"
+	"fengsui/analyze/signature/rule"
+	"fengsui/capture/flow"
+)
+
+// parsedApps are the protocols whose transactions capture yields.
+const parsedApps = appSet(1<<flow.AppHTTP | 1<<flow.AppDNS | 1<<flow.AppTLS)
+
+// ipProtocols are names of IP protocols that a header or ip_proto may use. Never written.
+var ipProtocols = map[string]uint8{
+	"icmp": 1, "igmp": 2, "ipip": 4, "tcp": 6, "egp": 8, "igp": 9, "udp": 17, "ipv6": 41, "rsvp": 46, "gre": 47, "esp": 50, "ah": 51,
+	"ipv6-icmp": 58, "icmpv6": 58, "ospf": 89, "pim": 103, "vrrp": 112, "sctp": 132,
+}
+
+// header reads action, protocol, addresses and ports.
+func (b *builder) header() *Refusal {
+	s, src := b.out, b.src
+	switch src.Action.Text {
+	case "alert":
+		s.Action = Alert
+	case "pass":
+		s.Action = Pass
+	case "drop":
+		s.Action = Drop
+	case "reject", "rejectsrc", "rejectdst", "rejectboth":
+		s.Action = Reject
+	default:
+		return b.refuseAt(src.Action.Pos, src.Action.Text, "action is not alert, pass, drop or reject")
+	}
+	if reason := b.protocol(src.Proto.Text); reason != "" {
+		return b.refuseAt(src.Proto.Pos, src.Proto.Text, reason)
+	}
+	s.txBoth = src.Direction == rule.BothInTransaction
+	s.bothWays = src.Direction == rule.BothWays
+	var err error
+	word := src.Src
+	if s.src, err = b.c.addresses.set(word.Text); err == nil {
+		word = src.Dst
+		s.dst, err = b.c.addresses.set(word.Text)
+	}
+	if err == nil {
+		word = src.SrcPorts
+		s.srcPort, err = b.c.addresses.portSet(word.Text)
+	}
+	if err == nil {
+		word = src.DstPorts
+		s.dstPort, err = b.c.addresses.portSet(word.Text)
+	}
+	if err != nil {
+		pos := word.Pos
+		var at *address.Error
+		if errors.As(err, &at) {
+			pos.Column += at.Offset
+		}
+		return b.refuseAt(pos, "", err.Error())
+	}
+	return nil
+}
+
+func (b *builder) protocol(name string) string {
+	s := b.out
+	switch name {
+	case "ip":
+		s.protos = protoAnyIP
+	case "ipv4", "ip4":
+		s.protos = protoAnyIP | protoV4
+	case "ipv6", "ip6":
+		s.protos = protoAnyIP | protoV6
+	case "tcp":
+		s.protos = protoTCP
+	case "tcp-pkt":
+		s.protos, s.wantsPacket = protoTCP, true
+	case "tcp-stream":
+		s.protos, s.wantsStream = protoTCP, true
+	case "udp":
+		s.protos = protoUDP
+	case "icmp":
+		s.protos = protoICMP | protoICMPv6
+	case "icmpv4":
+		s.protos = protoICMP
+	case "icmpv6":
+		s.protos = protoICMPv6
+	case "sctp":
+		s.protos = protoSCTP
+	case "pkthdr":
+		s.protos = protoAnyIP | protoPkt
+	case "http1":
+		s.protos, s.apps = protoTCP, appBit(flow.AppHTTP)
+	case "http":
+		s.protos, s.apps = protoTCP, appBit(flow.AppHTTP)|appBit(flow.AppHTTP2)
+	case "dns":
+		s.protos, s.apps = protoTCP|protoUDP, appBit(flow.AppDNS)
+	case "tls", "ssl":
+		s.protos, s.apps = protoTCP, appBit(flow.AppTLS)
+	default:
+		app, ok := flow.ParseApp(name)
+		if !ok || !app.Known() {
+			return "protocol is not known"
+		}
+		s.protos, s.apps = protoTCP|protoUDP, appBit(app)
+	}
+	return ""
+}
+
+// parseUint reads a plain number up to limit.
+func parseUint(text string, limit uint64) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || n > limit {
+		return 0, atOffset(0, "%q is not a number up to %d", text, limit)
+	}
+	return n, nil
+}

@@ -1,0 +1,242 @@
+package signature
+
+import (
+	"cmp"
+	"slices"
+
+	"fengsui/analyze/signature/prefilter"
+	"fengsui/capture/flow"
+	"fengsui/capture/packet"
+)
+
+// packetKind groups packets by what rules they can meet.
+type packetKind uint8
+
+const (
+	kindTCP packetKind = iota
+	kindUDP
+	kindICMP
+	kindICMPv6
+	kindSCTP
+	kindOther // IP without a transport we know
+	kindNoIP
+	kindCount
+)
+
+// kindBits gives the rule protocol of each packet kind. Never written.
+var kindBits = [kindCount]protoSet{protoTCP, protoUDP, protoICMP, protoICMPv6, protoSCTP, protoOther, protoPkt}
+
+func kindOf(p *packet.Packet) packetKind {
+	switch p.Kind {
+	case packet.KindTCP:
+		return kindTCP
+	case packet.KindUDP:
+		return kindUDP
+	case packet.KindICMP:
+		return kindICMP
+	case packet.KindICMPv6:
+		return kindICMPv6
+	}
+	if p.IPVersion == 0 {
+		return kindNoIP
+	}
+	switch p.Proto { // a transport header that could not be read still has its protocol
+	case packet.ProtoTCP:
+		return kindTCP
+	case packet.ProtoUDP:
+		return kindUDP
+	case packet.ProtoICMP:
+		return kindICMP
+	case packet.ProtoICMPv6:
+		return kindICMPv6
+	case packet.ProtoSCTP:
+		return kindSCTP
+	}
+	return kindOther
+}
+
+const appsMax = 64
+
+// txGroup is what the transactions of one protocol and direction are tried against.
+type txGroup struct {
+	fixed   []table  // buffers that are final once there, by needed progress
+	growing []table  // bodies
+	bare    []uint32 // rules without a pattern, by needed progress
+}
+
+// group is what packets of one kind and direction are tried against.
+type group struct {
+	address []uint32         // judged once per flow
+	bare    []uint32         // judged on every packet
+	packet  *prefilter.Table // payload of single packets
+	loose   *prefilter.Table // payload of packets that are in no stream, by rules that prefer streams
+	stream  *prefilter.Table // stream chunks
+	chunked []uint32         // rules without a pattern that look at stream chunks or payload
+}
+
+// Set is a compiled rule set, immutable and safe for concurrent use.
+type Set struct {
+	sigs   []*sig
+	loaded int
+	groups [kindCount][2]group
+	txs    [appsMax][2]txGroup
+}
+
+// Len is the number of rules; a <> rule counts once.
+func (s *Set) Len() int { return s.loaded }
+
+// Rules calls visit for each rule in the order they are judged in.
+func (s *Set) Rules(visit func(m *Meta)) {
+	for _, r := range s.sigs {
+		if !r.Duplicate {
+			visit(&r.Meta)
+		}
+	}
+}
+
+// assembler builds the tables of a set.
+type assembler struct {
+	set      *Set
+	packets  [kindCount][2][3]prefilter.Builder // packet, loose, stream
+	patterns map[tableKey]*prefilter.Builder
+	parts    map[tableKey]part
+}
+
+type tableKey struct {
+	app   flow.App
+	dir   flow.Direction
+	name  string
+	names string
+}
+
+func (c *compiler) assemble(sigs []*sig, loaded int) *Set {
+	a := &assembler{set: &Set{sigs: sigs, loaded: loaded}, patterns: map[tableKey]*prefilter.Builder{}, parts: map[tableKey]part{}}
+	for _, s := range sigs {
+		choice := c.prefilter[s]
+		switch {
+		case s.phase == phaseAddress:
+			a.eachGroup(s, func(g *group, _ packetKind, _ int) { g.address = append(g.address, s.num) })
+		case choice.part == onPayload:
+			a.addPayload(s, choice.pattern)
+		case s.phase == phasePacket:
+			a.eachGroup(s, func(g *group, kind packetKind, _ int) {
+				if s.payload != nil && kind == kindTCP {
+					g.chunked = append(g.chunked, s.num)
+				} else {
+					g.bare = append(g.bare, s.num)
+				}
+			})
+		case choice.part >= 0:
+			a.addTx(s, &s.parts[choice.part], choice.pattern)
+		default:
+			a.addBareTx(s)
+		}
+	}
+	a.finish()
+	return a.set
+}
+
+// eachGroup visits the groups a rule belongs to.
+func (a *assembler) eachGroup(s *sig, visit func(g *group, kind packetKind, dir int)) {
+	for kind := range kindCount {
+		if s.protos&kindBits[kind] == 0 {
+			continue
+		}
+		for dir := range 2 {
+			if s.dirs.has(flow.Direction(dir)) {
+				visit(&a.set.groups[kind][dir], kind, dir)
+			}
+		}
+	}
+}
+
+func (a *assembler) addPayload(s *sig, pattern []byte) {
+	a.eachGroup(s, func(_ *group, kind packetKind, dir int) {
+		b := &a.packets[kind][dir]
+		if kind != kindTCP {
+			b[0].Add(pattern, s.num)
+			return
+		}
+		if s.phase == phaseTx {
+			b[2].Add(pattern, s.num)
+			return
+		}
+		if s.wantsPacket {
+			b[0].Add(pattern, s.num)
+		} else {
+			b[1].Add(pattern, s.num)
+		}
+		if s.wantsStream {
+			b[2].Add(pattern, s.num)
+		}
+	})
+}
+
+// addTx registers the pattern of a rule in the prefilter of its buffer, for the directions the buffer has.
+func (a *assembler) addTx(s *sig, p *part, pattern []byte) {
+	for dir := range 2 {
+		d := flow.Direction(dir)
+		if !p.buffer.dirs.has(d) || !s.txBoth && !s.dirs.has(d) {
+			continue
+		}
+		key := tableKey{p.buffer.app, d, p.buffer.name, p.names}
+		b := a.patterns[key]
+		if b == nil {
+			b = &prefilter.Builder{}
+			a.patterns[key] = b
+			a.parts[key] = *p
+		}
+		b.Add(pattern, s.num)
+	}
+}
+
+func (a *assembler) addBareTx(s *sig) {
+	for app := range flow.App(appsMax) {
+		if s.apps&appBit(app) == 0 {
+			continue
+		}
+		for dir := range 2 {
+			if s.txBoth || s.dirs.has(flow.Direction(dir)) {
+				g := &a.set.txs[app][dir]
+				g.bare = append(g.bare, s.num)
+			}
+		}
+	}
+}
+
+func (a *assembler) finish() {
+	for kind := range a.packets {
+		for dir := range a.packets[kind] {
+			g := &a.set.groups[kind][dir]
+			for i, to := range []**prefilter.Table{&g.packet, &g.loose, &g.stream} {
+				if b := &a.packets[kind][dir][i]; b.Len() > 0 {
+					*to = b.Build()
+				}
+			}
+		}
+	}
+	for key, b := range a.patterns {
+		p := a.parts[key]
+		t := table{buffer: p.buffer, part: p, found: b.Build()}
+		g := &a.set.txs[key.app][key.dir]
+		if p.buffer.grows {
+			g.growing = append(g.growing, t)
+		} else {
+			g.fixed = append(g.fixed, t)
+		}
+	}
+	for app := range a.set.txs {
+		for dir := range a.set.txs[app] {
+			g := &a.set.txs[app][dir]
+			byName := func(x, y table) int {
+				return cmp.Or(cmp.Compare(x.buffer.need[dir], y.buffer.need[dir]), cmp.Compare(x.buffer.name, y.buffer.name),
+					cmp.Compare(x.part.names, y.part.names))
+			}
+			slices.SortFunc(g.fixed, byName)
+			slices.SortFunc(g.growing, byName)
+			slices.SortStableFunc(g.bare, func(x, y uint32) int {
+				return cmp.Compare(a.set.sigs[x].need[dir], a.set.sigs[y].need[dir])
+			})
+		}
+	}
+}
