@@ -116,6 +116,8 @@ func (s *Server) Allow(peer identity.Peer) error {
 // Serve answers one stream until it or ctx ends, and closes conn. Guests may do nothing but ask
 // to enrol. It returns nil on an ordinary end, and otherwise why it ended the stream.
 func (s *Server) Serve(ctx context.Context, conn net.Conn, peer identity.Peer) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer wire.Bind(ctx, conn)()
@@ -125,7 +127,14 @@ func (s *Server) Serve(ctx context.Context, conn net.Conn, peer identity.Peer) e
 	if err == nil {
 		switch body := up.GetBody().(type) {
 		case *wire.RegisterUp_Enrol:
-			err = s.enrol(ctx, cancel, c, peer, body.Enrol)
+			wait := func() { // until the newcomer leaves
+				wg.Go(func() {
+					var more wire.RegisterUp
+					_ = c.Read(&more)
+					cancel()
+				})
+			}
+			err = s.enrol(ctx, wait, c, peer, body.Enrol)
 		case *wire.RegisterUp_Heartbeat:
 			err = s.heartbeats(ctx, c, peer, body.Heartbeat)
 		}
@@ -320,7 +329,7 @@ func fingerprint(k *gmcrypto.PublicKey) []byte {
 }
 
 // enrol answers a request to enrol, now and again when the decision falls.
-func (s *Server) enrol(ctx context.Context, cancel context.CancelFunc, c *wire.Conn, peer identity.Peer, req *wire.EnrolRequest) error {
+func (s *Server) enrol(ctx context.Context, wait func(), c *wire.Conn, peer identity.Peer, req *wire.EnrolRequest) error {
 	select {
 	case s.enrols <- struct{}{}:
 		defer func() { <-s.enrols }()
@@ -355,11 +364,7 @@ func (s *Server) enrol(ctx context.Context, cancel context.CancelFunc, c *wire.C
 			return err
 		}
 	}
-	go func() { // ends with the stream: Serve closes it
-		var more wire.RegisterUp
-		_ = c.Read(&more)
-		cancel()
-	}()
+	wait()
 	told := wire.EnrolState(0)
 	for {
 		changed := s.cfg.Ledger.Watch()

@@ -25,6 +25,7 @@ type session struct {
 	pending   *wire.Summary // told and not committed yet
 	committed *wire.Summary
 	at        time.Time // of the last commit of a summary
+	linked    bool      // the link has been taken over from whoever held it
 }
 
 // heartbeats serves a session: silence for HeartbeatLost, a broken stream or a revocation end
@@ -86,8 +87,9 @@ func (v *session) beat(ctx context.Context, c *wire.Conn, h *wire.Heartbeat) err
 	ctx, cancel := context.WithTimeout(ctx, wire.HeartbeatEvery)
 	defer cancel()
 	m, err := readMember(v.cfg.Ledger, wire.PurposeSite, v.peer.Site, "")
-	if err == nil && !m.GetLink().GetOnline() {
+	if err == nil && (!v.linked || !m.GetLink().GetOnline()) {
 		err = v.link(ctx, true)
+		v.linked = err == nil
 	}
 	if err == nil {
 		err = v.summary(ctx)
