@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -296,7 +297,7 @@ func (c *conn) controlLoop() {
 			err = c.controlMessage(kind, body)
 		}
 		if err != nil {
-			if !c.ended() {
+			if !c.ended() && !errors.Is(err, net.ErrClosed) {
 				c.t.log.Warn("link closed: control stream", "peer", c.name(), "err", err)
 				c.close(codeProtocol)
 			}

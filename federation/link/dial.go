@@ -161,7 +161,7 @@ func (t *Transport) dial(ctx context.Context, call *dialCall) error {
 		return fail(reasonUnreachable, ErrUnreachable, err)
 	}
 	place := &slot{start: time.Now(), release: func() {}}
-	q, err := t.quic.Dial(context.WithValue(ctx, slotKey{}, place), addr, t.clientTLS, t.quicConf)
+	q, err := t.dialCarrier(context.WithValue(ctx, slotKey{}, place), addr)
 	if err != nil {
 		reason, sentinel := carrierFailure(err)
 		return fail(reason, sentinel, carrierError(err))
@@ -201,6 +201,17 @@ func (t *Transport) dial(ctx context.Context, call *dialCall) error {
 	t.registry.leaveDial(call, false)
 	call.finish(use, nil)
 	return nil
+}
+
+// dialCarrier makes the QUIC connection. An attempt nobody answers is given up after carrierIdleTimeout and made afresh
+// until ctx ends: the first packets of a new attempt come close together, so a line that is back is found soon.
+func (t *Transport) dialCarrier(ctx context.Context, addr net.Addr) (*quic.Conn, error) {
+	for {
+		q, err := t.quic.Dial(ctx, addr, t.clientTLS, t.quicConf)
+		if err == nil || ctx.Err() != nil || !isTimeout(err) {
+			return q, err
+		}
+	}
 }
 
 // carrierFailure words an error of the QUIC dial: nobody there, or somebody who would not have us.

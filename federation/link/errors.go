@@ -97,6 +97,7 @@ const (
 	codeSuperseded quic.ApplicationErrorCode = 0x17 // a newer instance or a replacement took over
 	codeRevoked    quic.ApplicationErrorCode = 0x18 // your identity is no longer accepted
 	codeSelf       quic.ApplicationErrorCode = 0x19 // you are me
+	codeAbandoned  quic.ApplicationErrorCode = 0x1a // the dialler does not need the connection any more
 )
 
 // Codes with which a stream is reset. Numbers are wire format: append only.
@@ -114,7 +115,7 @@ const (
 func closeReason(code quic.ApplicationErrorCode) string {
 	switch code {
 	case codeShutdown:
-		return "peer is stopping"
+		return "node is stopping"
 	case codeUntrusted:
 		return "identity not accepted"
 	case codeHandshake:
@@ -133,6 +134,8 @@ func closeReason(code quic.ApplicationErrorCode) string {
 		return "identity no longer accepted"
 	case codeSelf:
 		return "connected to itself"
+	case codeAbandoned:
+		return "no longer needed"
 	}
 	return fmt.Sprintf("code %#x", uint64(code))
 }
@@ -170,7 +173,7 @@ func carrierError(err error) error {
 		return &ClosedError{Reason: "peer has restarted", Err: err}
 	}
 	if _, ok := errors.AsType[*quic.IdleTimeoutError](err); ok {
-		return &ClosedError{Reason: "nothing heard for " + idleTimeout.String(), Err: err}
+		return &ClosedError{Reason: "nothing heard from peer", Err: err}
 	}
 	if errors.Is(err, quic.ErrStreamClosed) || errors.Is(err, net.ErrClosed) {
 		return &ClosedError{Reason: err.Error(), Err: err}

@@ -89,7 +89,9 @@ func (t *Transport) serveIncoming(q *quic.Conn) {
 		if !ok {
 			he = classify(err, nil)
 		}
-		if ctx.Err() != nil {
+		if ae, ok := errors.AsType[*quic.ApplicationError](context.Cause(q.Context())); ok && ae.Remote && ae.ErrorCode == codeAbandoned {
+			he = &handshakeError{reasonAbandoned, codeAbandoned, err}
+		} else if ctx.Err() != nil {
 			he = &handshakeError{reasonTimeout, codeTimeout, err}
 		}
 		t.stats.failed(he.reason)
@@ -110,8 +112,11 @@ func closeOn(ctx context.Context, q *quic.Conn) func() (struck bool) {
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
 		code := codeTimeout
-		if errors.Is(context.Cause(ctx), net.ErrClosed) {
+		switch {
+		case errors.Is(context.Cause(ctx), net.ErrClosed):
 			code = codeShutdown
+		case errors.Is(ctx.Err(), context.Canceled):
+			code = codeAbandoned
 		}
 		_ = q.CloseWithError(code, "")
 	})

@@ -31,6 +31,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+type (
+	cert = identity.Certificate
+	peer = identity.Peer
+)
+
 // kindEcho is served by every test node unless it says otherwise.
 const kindEcho = link.KindMember
 

@@ -120,6 +120,7 @@ func (r *registry) enrolLocked(c *conn) (*pair, effects, bool) {
 			r.dropLocked(p, o)
 		}
 	}
+	r.pairs[c.key] = p // dropping the last of the old ones has taken the pair out
 	p.all[c] = struct{}{}
 	r.total++
 	if c.guest() {

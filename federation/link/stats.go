@@ -18,10 +18,11 @@ const (
 	reasonMalformed
 	reasonBusy
 	reasonSelf
+	reasonAbandoned // the dialler found another connection
 	reasonCount
 )
 
-var failReasonNames = [reasonCount]string{"unreachable", "timeout", "untrusted", "refused", "malformed", "busy", "self"}
+var failReasonNames = [reasonCount]string{"unreachable", "timeout", "untrusted", "refused", "malformed", "busy", "self", "abandoned"}
 
 // stats are the transport's counters.
 type stats struct {

@@ -14,6 +14,7 @@ type Relay struct {
 	front  *net.UDPConn
 	target *net.UDPAddr
 	cut    atomic.Bool
+	lost   atomic.Uint64
 	tap    atomic.Pointer[func(p []byte)]
 
 	mu     sync.Mutex
@@ -41,6 +42,9 @@ func (r *Relay) Addr() string { return r.front.LocalAddr().String() }
 // SetCut cuts or restores the line.
 func (r *Relay) SetCut(cut bool) { r.cut.Store(cut) }
 
+// Lost is the number of packets the cut line has swallowed.
+func (r *Relay) Lost() uint64 { return r.lost.Load() }
+
 // Tap is shown every packet, from several goroutines. f must not keep p.
 func (r *Relay) Tap(f func(p []byte)) { r.tap.Store(&f) }
 
@@ -48,7 +52,11 @@ func (r *Relay) pass(p []byte) bool {
 	if f := r.tap.Load(); f != nil {
 		(*f)(p)
 	}
-	return !r.cut.Load()
+	if r.cut.Load() {
+		r.lost.Add(1)
+		return false
+	}
+	return true
 }
 
 func (r *Relay) forward() {
