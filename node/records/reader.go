@@ -33,6 +33,9 @@ type Config struct {
 // Reader reads a site's alert records.
 type Reader struct{ cfg Config }
 
+// Site is the site whose ledger it reads.
+func (r *Reader) Site() identity.Site { return r.cfg.Site }
+
 // New returns a Reader.
 func New(cfg Config) (*Reader, error) {
 	if cfg.Site == "" || cfg.Ledger == nil || cfg.Sealer == nil {
