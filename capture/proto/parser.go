@@ -27,6 +27,8 @@ type Context struct {
 	Flow *flow.Flow
 	// Flush asks for pattern matching of the raw stream up to here, by direction: a message is complete.
 	Flush [2]bool
+	// Malformed counts messages that could not be read at all.
+	Malformed uint64
 
 	live *Live
 }

@@ -2,6 +2,8 @@ package source
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"time"
 
 	"fengsui/capture/packet"
@@ -10,7 +12,7 @@ import (
 // Frame is one captured frame. It and its Data are valid only until emit returns.
 type Frame struct {
 	Time    time.Time
-	Data    []byte          // captured bytes
+	Data    []byte          // captured bytes; empty with OrigLen 0 when the frame only tells the time
 	OrigLen int             // length on the wire, >= len(Data)
 	Link    packet.LinkType // what Data begins with
 	Iface   string          // interface or file it came from
@@ -31,4 +33,29 @@ type Counters struct {
 	KernelDrops uint64 // lost before we could read them (live)
 	Truncated   uint64 // frames that the file cut off in the middle; everything before them was delivered
 	Invalid     uint64 // pcapng blocks or records that were skipped as malformed
+}
+
+// Errors that programs tell apart. Messages name file, offset and what to do.
+var (
+	ErrFormat   = errors.New("not a capture file")
+	ErrLinkType = errors.New("unsupported link type")
+	ErrRights   = errors.New("no right to capture")
+	ErrPlatform = errors.New("not available on this system")
+)
+
+// counts is the shared form of Counters.
+type counts struct {
+	frames, bytes, drops, truncated, invalid atomic.Uint64
+}
+
+func (c *counts) load() Counters {
+	return Counters{
+		Frames: c.frames.Load(), Bytes: c.bytes.Load(), KernelDrops: c.drops.Load(),
+		Truncated: c.truncated.Load(), Invalid: c.invalid.Load(),
+	}
+}
+
+func (c *counts) delivered(n int) uint64 {
+	c.bytes.Add(uint64(n))
+	return c.frames.Add(1)
 }

@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"fengsui/capture/event"
 	"fengsui/capture/flow"
 	"fengsui/capture/proto"
 )
@@ -68,8 +67,5 @@ func (t *Transaction) Progress(dir flow.Direction) int { return Done }
 
 // Complete implements proto.Transaction.
 func (t *Transaction) Complete(dir flow.Direction) bool { return true }
-
-// Event implements proto.Transaction.
-func (t *Transaction) Event(e *event.Event) { e.Uint(event.DNSID, uint64(t.MsgID)) }
 
 var _ proto.Transaction = (*Transaction)(nil)

@@ -1,7 +1,6 @@
 package http
 
 import (
-	"fengsui/capture/event"
 	"fengsui/capture/flow"
 	"fengsui/capture/proto"
 )
@@ -93,7 +92,8 @@ type Transaction struct {
 	// RequestSeen and ResponseSeen tell whether that side exists at all (a response may come without its request).
 	RequestSeen, ResponseSeen bool
 
-	progress [2]int
+	progress  [2]int
+	continued bool // 100 Continue was seen
 }
 
 // Protocol implements proto.Transaction.
@@ -132,8 +132,5 @@ func equalFold(b []byte, name string) bool {
 	}
 	return true
 }
-
-// Event implements proto.Transaction.
-func (t *Transaction) Event(e *event.Event) { e.Bytes(event.URLOriginal, t.Request.RawURI) }
 
 var _ proto.Transaction = (*Transaction)(nil)

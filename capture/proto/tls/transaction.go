@@ -3,8 +3,6 @@ package tls
 import (
 	"time"
 
-	"fengsui/capture/event"
-
 	"fengsui/capture/flow"
 	"fengsui/capture/proto"
 )
@@ -90,8 +88,5 @@ func (t *Transaction) Progress(dir flow.Direction) int { return t.progress[dir] 
 
 // Complete implements proto.Transaction.
 func (t *Transaction) Complete(dir flow.Direction) bool { return t.progress[dir] == EncryptedPhase }
-
-// Event implements proto.Transaction.
-func (t *Transaction) Event(e *event.Event) { e.Bytes(event.TLSServerName, t.Client.SNI) }
 
 var _ proto.Transaction = (*Transaction)(nil)
