@@ -90,34 +90,36 @@ func SaveKey(path string, k *PrivateKey, passphrase []byte) error {
 
 // replaceFile repeats federation/durable.WriteFile in small: gmcrypto is the
 // lowest room and imports nobody.
-func replaceFile(path string, data []byte) (err error) {
+func replaceFile(path string, data []byte) error {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".key-*") // 0600 from the start
+	temp, err := writeTemp(dir, data)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
+	if err := os.Rename(temp, path); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	d, err := os.Open(dir)
+	if err != nil {
 		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	if cerr := f.Close(); cerr != nil {
-		return fmt.Errorf("close: %w", cerr)
-	}
-	d, derr := os.Open(dir)
-	if derr != nil {
-		return derr
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// writeTemp writes data to a new file of mode 0600 and makes it durable.
+func writeTemp(dir string, data []byte) (string, error) {
+	f, err := os.CreateTemp(dir, ".key-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
 }
 
 // LoadKey reads a private key file. It refuses a file that group or others may

@@ -175,6 +175,7 @@ func (c *Conn) readFailed(err error) error {
 	}
 	c.rerr = err
 	c.release()
+	c.in.wipe()
 	return err
 }
 
@@ -229,6 +230,7 @@ func (c *Conn) writeRecord(kind byte, p []byte) error {
 			err = net.ErrClosed
 		}
 		c.werr = err
+		c.out.wipe()
 	}
 	return err
 }

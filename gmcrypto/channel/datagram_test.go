@@ -12,7 +12,7 @@ import (
 
 func TestDatagrams(t *testing.T) {
 	client, server := sessions(t)
-	if client.Datagrams() != client.Datagrams() {
+	if first := client.Datagrams(); first != client.Datagrams() {
 		t.Fatal("two counters for one key")
 	}
 	for size := range 1300 {

@@ -190,7 +190,7 @@ func TestOversizedMessage(t *testing.T) {
 		"FSCH\x01\x01\xff\xff", "FSCH\x01\x01\x60\x01", "FSCH\x01\x03\x00\x21",
 		"FSCH\x01\x03\x00\x1f", "FSCH\x01\xff\x00\x02", "FSCH\x01\xff\x00\x00",
 	} {
-		want := byte(header[5])
+		want := header[5]
 		if want == typeRefusal {
 			want = typeReply
 		}

@@ -80,7 +80,11 @@ func (p refPoint) bytes() []byte {
 
 func refParse(b []byte) (refPoint, error) {
 	p := refPoint{new(big.Int).SetBytes(b[:32]), new(big.Int).SetBytes(b[32:64])}
-	if !tjsm2.P256Sm2().IsOnCurve(p.x, p.y) {
+	// y² = x³ + ax + b with a = p - 3
+	right := new(big.Int).Mul(p.x, p.x)
+	right.Sub(right, big.NewInt(3)).Mul(right, p.x).Add(right, tjsm2.P256Sm2().Params().B)
+	right.Sub(right, new(big.Int).Mul(p.y, p.y)).Mod(right, refMod())
+	if right.Sign() != 0 || p.x.Cmp(refMod()) >= 0 || p.y.Cmp(refMod()) >= 0 {
 		return refPoint{}, errors.New("not on the curve")
 	}
 	return p, nil
@@ -181,7 +185,8 @@ func refReadFrame(r io.Reader, kind byte) ([]byte, error) {
 	if !bytes.Equal(h[:5], []byte("FSCH\x01")) || h[5] != kind {
 		return nil, fmt.Errorf("unexpected frame %x", h)
 	}
-	m := append(h, make([]byte, binary.BigEndian.Uint16(h[6:]))...)
+	m := make([]byte, 8+int(binary.BigEndian.Uint16(h[6:])))
+	copy(m, h)
 	_, err := io.ReadFull(r, m[8:])
 	return m, err
 }

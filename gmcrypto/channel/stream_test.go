@@ -320,7 +320,7 @@ func TestDeadlineThenGoOn(t *testing.T) {
 				timeouts++
 				continue
 			}
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

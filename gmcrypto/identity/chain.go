@@ -145,20 +145,24 @@ func (t *Trust) anchored(chain []*Certificate) ([]*Certificate, error) {
 		}
 	}
 	last := chain[len(chain)-1]
+	var anchor *Certificate
 	for _, a := range t.anchors {
-		if a == nil || !namesIssuer(last, a) {
-			continue
+		// Of several certificates of one key, the one that lasts longest.
+		if a != nil && namesIssuer(last, a) && (anchor == nil || a.NotAfter().After(anchor.NotAfter())) {
+			anchor = a
 		}
-		if len(chain) == ChainMax {
-			return nil, refuse(chain, len(chain)-1, ErrPathLength)
-		}
-		return append(append([]*Certificate(nil), chain...), a), nil
 	}
-	return nil, refuse(chain, len(chain)-1, ErrUntrusted)
+	switch {
+	case anchor == nil:
+		return nil, refuse(chain, len(chain)-1, ErrUntrusted)
+	case len(chain) == ChainMax:
+		return nil, refuse(chain, len(chain)-1, ErrPathLength)
+	}
+	return append(append([]*Certificate(nil), chain...), anchor), nil
 }
 
-// namesIssuer reports whether c says that parent signed it. Key identifiers are
-// bound to keys by the profile, so at most one of several anchors fits.
+// namesIssuer reports whether c says that parent signed it. The profile binds
+// key identifiers to keys, so what fits has the right key.
 func namesIssuer(c, parent *Certificate) bool {
 	return bytes.Equal(c.x.RawIssuer, parent.x.RawSubject) && bytes.Equal(c.x.AuthorityKeyId, parent.x.SubjectKeyId)
 }

@@ -57,6 +57,20 @@ func TestTrustSeveralRoots(t *testing.T) {
 	}
 }
 
+// A root renewed with its key: the old certificate beside the new one must not
+// decide by chance.
+func TestTrustRenewedRoot(t *testing.T) {
+	h := newHouse(t)
+	later := h.root.NotAfter().Add(time.Hour)
+	renewed := must[*Certificate](t)(NewRoot(h.rootKey, "440000", "广东省", testDay, 40*testYear))
+	node := must[*Certificate](t)(IssueNode(h.rootKey, renewed, "n1", h.nodeKey.Public(), testDay, 39*testYear))
+	for range 20 {
+		if _, err := NewTrust(h.root, renewed).Verify([]*Certificate{node}, later); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestSiteAsLeaf(t *testing.T) {
 	h := newHouse(t)
 	for _, chain := range [][]*Certificate{{h.city}, {h.city, h.root}, {h.root}} {
