@@ -816,7 +816,6 @@ type StoredDocument struct {
 	Header        *Document              `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`               // without body
 	BodyId        []byte                 `protobuf:"bytes,2,opt,name=body_id,json=bodyId,proto3" json:"body_id,omitempty"` // names the pieces
 	Pieces        uint32                 `protobuf:"varint,3,opt,name=pieces,proto3" json:"pieces,omitempty"`
-	From          string                 `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"` // site it came from, empty when issued here
 	Received      int64                  `protobuf:"varint,5,opt,name=received,proto3" json:"received,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -871,13 +870,6 @@ func (x *StoredDocument) GetPieces() uint32 {
 		return x.Pieces
 	}
 	return 0
-}
-
-func (x *StoredDocument) GetFrom() string {
-	if x != nil {
-		return x.From
-	}
-	return ""
 }
 
 func (x *StoredDocument) GetReceived() int64 {
@@ -1317,13 +1309,12 @@ const file_state_proto_rawDesc = "" +
 	"\asession\x18\x03 \x01(\fR\asession\x12\x16\n" +
 	"\x06online\x18\x04 \x01(\bR\x06online\"!\n" +
 	"\x0fCommandWithdraw\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\fR\x02id\"\xa7\x01\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\"\x99\x01\n" +
 	"\x0eStoredDocument\x124\n" +
 	"\x06header\x18\x01 \x01(\v2\x1c.fengsui.cascade.v1.DocumentR\x06header\x12\x17\n" +
 	"\abody_id\x18\x02 \x01(\fR\x06bodyId\x12\x16\n" +
-	"\x06pieces\x18\x03 \x01(\rR\x06pieces\x12\x12\n" +
-	"\x04from\x18\x04 \x01(\tR\x04from\x12\x1a\n" +
-	"\breceived\x18\x05 \x01(\x03R\breceived\"U\n" +
+	"\x06pieces\x18\x03 \x01(\rR\x06pieces\x12\x1a\n" +
+	"\breceived\x18\x05 \x01(\x03R\breceivedJ\x04\b\x04\x10\x05\"U\n" +
 	"\fCommandStage\x12\x17\n" +
 	"\abody_id\x18\x01 \x01(\fR\x06bodyId\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\rR\x05index\x12\x16\n" +
