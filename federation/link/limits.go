@@ -31,11 +31,11 @@ const (
 	causeWait = 250 * time.Millisecond
 
 	// handshakesMax bounds concurrent unauthenticated connections, in all.
-	handshakesMax = 256
+	handshakesMax = 128
 	// handshakesPerIPMax bounds them per source address.
 	handshakesPerIPMax = 32
 	// handshakesRetryAbove is the number of unauthenticated connections from which on addresses must be proven (Retry).
-	handshakesRetryAbove = 64
+	handshakesRetryAbove = 32
 	// handshakesPerIPRetryAbove is the same per source address; it is below handshakesPerIPMax so that packets with a
 	// forged source can never use up the places of the real owner of an address.
 	handshakesPerIPRetryAbove = 8
