@@ -52,7 +52,7 @@ func answer(ctx context.Context, conn *wire.Conn, ask answerer) error {
 			mu.Unlock()
 			stop()
 			if writePages(conn, q, p, err) != nil {
-				cancel() // nobody reads any more
+				_ = conn.Close() // nobody reads any more: ends the loop above
 			}
 		})
 	}
@@ -78,6 +78,7 @@ func writePages(conn *wire.Conn, q *wire.Query, p *part, refused error) error {
 		st := wire.StatusOf(refused)
 		sites = []*wire.SiteAnswer{{Site: site, Completeness: completeness, Code: st.GetCode(), Text: st.GetText()}}
 	}
+	sites = short(sites)
 	for first := true; first || len(rows) > 0; first = false {
 		n, size := 0, 0
 		for n < len(rows) && n < wire.PageRowsMax && (n == 0 || size+proto.Size(rows[n]) <= wire.PageBytesMax) {
@@ -93,6 +94,28 @@ func writePages(conn *wire.Conn, q *wire.Query, p *part, refused error) error {
 		}
 	}
 	return nil
+}
+
+// sitesInFull is up to how many sites the list keeps whole texts, siteTextBytes what is left of
+// them in a longer list, so that it fits into a frame.
+const (
+	sitesInFull   = 256
+	siteTextBytes = 48
+)
+
+func short(sites []*wire.SiteAnswer) []*wire.SiteAnswer {
+	if len(sites) <= sitesInFull {
+		return sites
+	}
+	out := make([]*wire.SiteAnswer, 0, min(len(sites), wire.SummarySitesMax))
+	for _, s := range sites[:min(len(sites), wire.SummarySitesMax)] {
+		if len(s.GetText()) > siteTextBytes {
+			s = proto.CloneOf(s)
+			s.Text = wire.Clip(s.Text[:siteTextBytes])
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 func isClosed(c <-chan struct{}) bool {

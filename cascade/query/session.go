@@ -55,7 +55,8 @@ func (s *session) write(ctx context.Context) {
 		select {
 		case m := <-s.out:
 			if s.conn.Write(m) != nil {
-				return // sticky; the reader ends with the stream
+				_ = s.conn.Close() // ends the reader, so that the child opens another session
+				return
 			}
 		case <-ctx.Done():
 			return

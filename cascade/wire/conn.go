@@ -96,6 +96,10 @@ func (c *Conn) Write(m Message) error {
 	return nil
 }
 
+// Close closes the stream under c. Whoever gives up writing must call it: a peer that was only
+// slow would otherwise wait for ever on a stream that is no longer written.
+func (c *Conn) Close() error { return c.conn.Close() }
+
 // Bind closes c when ctx ends, so that blocked reads and writes return. The returned function
 // undoes it and closes c too; call it when the session is over.
 func Bind(ctx context.Context, c net.Conn) (release func()) {
