@@ -8,10 +8,11 @@
 //	NewServer(ServerConfig) (*Server, error)           // Serve(ctx, conn, peer) error: one child session
 //	NewClient(ClientConfig) (*Client, error)           // Run(ctx) error: blocks, reconnects
 //	NewReporter(ReporterConfig) (*Reporter, error)     // Report(ctx, Report) error: received, applied, refused(reason), held
-//	Concerns(doc, site) bool                           // site lies in a target's subtree
+//	Concerns(doc, site) bool                           // site lies in a target's subtree: it is to apply the document
 //	view.go: Documents, Newest, History, Body, States
 //
-// Ports the node supplies: [Ledger], [Proposer], [Sealer], [Signer], [Verifier].
+// Ports the node supplies: [Ledger], [Proposer], [Sealer], [Signer] (the site's
+// authority key), [Verifier] (its trust anchors; *identity.Trust is one).
 //
 // # What it guarantees
 //
