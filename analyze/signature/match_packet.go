@@ -49,7 +49,9 @@ func (w *Worker) gather(g *group) {
 		}
 	}
 	for _, c := range w.chunks {
-		scan(g.stream, w.bytes[c.from:c.to], &w.found)
+		if g.stream != nil {
+			g.stream.ScanNew(w.bytes[c.from:c.to], c.seen, &w.found)
+		}
 	}
 	if payload || len(w.chunks) > 0 {
 		for _, num := range g.chunked {

@@ -10,9 +10,6 @@ import (
 // bodyFirst is how many bytes of a body are gathered before it is first looked at, unless it ends sooner; each further look waits for twice as many.
 const bodyFirst = 4096
 
-// bodyOverlap is how much of a body already scanned is scanned again: a pattern may lie across the border. Patterns are at most 255 bytes.
-const bodyOverlap = contentBytesMax
-
 // txState is what the detector remembers of a transaction.
 type txState struct {
 	set   *Set
@@ -128,9 +125,8 @@ func (w *Worker) collect(g *txGroup, t *txView, side *txSide, progress int, comp
 		}
 		bodyDue = complete || side.bodyNext >= 0 && size >= side.bodyNext
 		if bodyDue && size > side.body {
-			from := max(0, side.body-bodyOverlap)
 			for i := range g.growing {
-				w.scanTable(&g.growing[i], t, from)
+				w.scanTable(&g.growing[i], t, side.body)
 			}
 			side.body = size
 			side.bodyNext = 2 * size
@@ -154,32 +150,23 @@ func (w *Worker) collect(g *txGroup, t *txView, side *txSide, progress int, comp
 	return bodyDue
 }
 
-// scanTable runs a prefilter over all values of its buffer; from skips the part of an untransformed body that has been scanned.
-func (w *Worker) scanTable(table *table, t *txView, from int) {
+// scanTable runs a prefilter over all values of its buffer; seen is how
+// much of a body has been scanned before.
+func (w *Worker) scanTable(table *table, t *txView, seen int) {
 	for i := 0; ; i++ {
 		data, ok := table.buffer.get(t, i, w.value[:0])
 		if !ok {
 			return
 		}
-		w.keepValue(data)
 		if len(table.part.transforms) > 0 {
 			data = w.transform(&table.part, data)
-		} else {
-			data = data[min(from, len(data)):]
+			seen = 0
 		}
-		table.found.Scan(data, &w.txFound)
+		table.found.ScanNew(data, min(seen, len(data)), &w.txFound)
 		if !table.buffer.multi {
 			return
 		}
 	}
-}
-
-// keepValue holds on to the memory a getter may have grown.
-func (w *Worker) keepValue(data []byte) {
-	if cap(w.value) == 0 {
-		w.value = make([]byte, 0, 1024)
-	}
-	_ = data
 }
 
 func (w *Worker) transform(p *part, data []byte) []byte {
@@ -267,7 +254,6 @@ func (w *Worker) partMatches(p *part, t *txView) bool {
 		if !ok {
 			break
 		}
-		w.keepValue(data)
 		there = true
 		data = w.transform(p, data)
 		if !(p.absent && !p.orElse) && p.program.Match(&w.scratch, &inspect.Buffer{Data: data}) {

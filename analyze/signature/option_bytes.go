@@ -104,6 +104,9 @@ func checkWidth(src *inspect.Source) error {
 	if src.Bytes.Var != inspect.NoVar {
 		return nil
 	}
+	if src.Bytes.Plain == 0 && !src.Text {
+		return atOffset(0, "0 bytes make no number")
+	}
 	if n := src.Bytes.Plain; !src.Text && n > 8 || src.Text && n > 23 {
 		return atOffset(0, "%d bytes are too many to read as a number", n)
 	}
@@ -126,7 +129,7 @@ func optByteTest(b *builder, o rule.Option) error {
 		return atOffset(len(parts[0])+1, "operator %q is not known", parts[1])
 	}
 	var err error
-	if t.Source.Bytes, err = b.number(parts[0], 1, 23); err != nil {
+	if t.Source.Bytes, err = b.number(parts[0], 0, 23); err != nil {
 		return err
 	}
 	if t.Value, err = b.unsigned(parts[2]); err != nil {
@@ -207,8 +210,10 @@ func optByteJump(b *builder, o rule.Option) error {
 			}
 		}
 	}
-	if err := checkWidth(&j.Source); err != nil {
-		return err
+	if j.Source.Bytes.Var != inspect.NoVar || j.Source.Bytes.Plain > 0 { // 0 bytes: a jump by post_offset alone
+		if err := checkWidth(&j.Source); err != nil {
+			return err
+		}
 	}
 	b.addStep(j, j.Source.Relative)
 	return nil

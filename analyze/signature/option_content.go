@@ -10,8 +10,8 @@ import (
 	"fengsui/analyze/signature/rule"
 )
 
-// contentBytesMax is Suricata's limit.
-const contentBytesMax = 255
+// contentBytesMax bounds one content. Rules in the field stay below 600.
+const contentBytesMax = 4096
 
 // streamBytesMax bounds depth, offset, distance and within, as Suricata does.
 const streamBytesMax = 1<<16 - 1
@@ -367,9 +367,7 @@ func optPcre(b *builder, o rule.Option) error {
 		b.last = l
 		return nil
 	}
-	if bufferName != "" && b.cur.buffer != httpBuffers[bufferName] {
-		return atOffset(at+end+1, "flag names another buffer than the sticky one in force")
-	}
+	// Inside a sticky buffer the flag says nothing: the expression stays there, as in Suricata.
 	b.addStep(step, false)
 	if !b.inner {
 		b.last = b.cur

@@ -7,7 +7,6 @@ import (
 	"fengsui/analyze/signature/number"
 	"fengsui/analyze/signature/rule"
 	"fengsui/capture/flow"
-	"fengsui/capture/packet"
 )
 
 func flowKeywords() map[string]keyword {
@@ -185,17 +184,5 @@ var appModes = map[string]func(w *Worker, want flow.App) bool{
 // payloadFree tells whether nothing of the rule so far looks at bytes.
 func (s *sig) payloadFree() bool { return s.apps == 0 && s.protos&protoPkt == 0 }
 
-// establishedNow tells whether flow:established holds for the packet being judged. The packet that completes a TCP handshake does not count: it is
-// what makes the flow established.
-func (w *Worker) establishedNow() bool {
-	f := w.f
-	if f == nil || !f.Established() {
-		return false
-	}
-	if f.Kind == packet.KindTCP && w.p.Kind == packet.KindTCP && len(w.p.Payload) == 0 && w.dir == flow.ToServer &&
-		w.p.TCP.Flags&(packet.SYN|packet.FIN|packet.RST) == 0 && f.Count[flow.ToServer].Packets == 2 && f.Count[flow.ToClient].Packets == 1 &&
-		f.Count[flow.ToClient].Payload == 0 && f.TCPFlags[flow.ToClient]&packet.SYN != 0 && f.TCPFlags[flow.ToServer]&packet.SYN != 0 {
-		return false
-	}
-	return true
-}
+// establishedNow tells whether flow:established holds for the packet being judged.
+func (w *Worker) establishedNow() bool { return w.f != nil && w.f.Established() }

@@ -63,6 +63,7 @@ type Worker struct {
 // chunk is a piece of stream kept until the packet is judged.
 type chunk struct {
 	from, to int // in Worker.bytes
+	seen     int // bytes at its start that have been judged before
 	start    uint64
 }
 
@@ -87,7 +88,7 @@ type flowState struct {
 
 // NewWorker makes a worker that emits alerts by calling emit, which keeps them. Shared must be the same for all workers of an engine.
 func NewWorker(set *Set, shared *Shared, emit func(*alert.Alert)) *Worker {
-	w := &Worker{shared: shared, emit: emit}
+	w := &Worker{shared: shared, emit: emit, value: make([]byte, 0, 4096)}
 	w.Swap(set)
 	return w
 }
@@ -127,7 +128,7 @@ func (w *Worker) Stream(_ *packet.Packet, f *flow.Flow, dir flow.Direction, c *s
 	}
 	from := len(w.bytes)
 	w.bytes = append(w.bytes, c.Data...)
-	w.chunks = append(w.chunks, chunk{from: from, to: len(w.bytes), start: c.Offset})
+	w.chunks = append(w.chunks, chunk{from: from, to: len(w.bytes), seen: len(c.Data) - c.New, start: c.Offset})
 }
 
 // Transaction notes that a side of a transaction has advanced; it is judged with the packet it came on.

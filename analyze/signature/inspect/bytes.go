@@ -32,6 +32,9 @@ func (r *Source) read(s *Scratch, b *Buffer) (value uint64, at, used int, ok boo
 	if start < 0 || n < 0 || n > textBytesMax || start+n > int64(len(b.Data)) {
 		return 0, 0, 0, false
 	}
+	if n == 0 && r.Text { // as many digits as there are
+		n = min(textBytesMax, int64(len(b.Data))-start)
+	}
 	data := b.Data[start : start+n]
 	if r.Text {
 		value, used = parseText(data, r.Base)

@@ -38,8 +38,9 @@ func (b *Builder) Len() int { return len(b.patterns) }
 
 // Table is a compiled set of patterns.
 type Table struct {
-	passes []pass // by window length, longest first
-	size   int
+	passes  []pass // by window length, longest first
+	size    int
+	longest int // pattern
 }
 
 // Len is the number of patterns.
@@ -72,6 +73,7 @@ func (b *Builder) Build() *Table {
 		for _, p := range b.patterns {
 			if min(len(p.lower), windowMax) == window {
 				group = append(group, p)
+				t.longest = max(t.longest, len(p.lower))
 			}
 		}
 		if len(group) > 0 {
@@ -173,13 +175,18 @@ func (h *Hits) Add(id uint32) {
 func (h *Hits) Has(id uint32) bool { return h.stamp[id] == h.round }
 
 // Scan adds the identifiers of all patterns that occur in data.
-func (t *Table) Scan(data []byte, h *Hits) {
+func (t *Table) Scan(data []byte, h *Hits) { t.ScanNew(data, 0, h) }
+
+// ScanNew adds the identifiers of the patterns that occur in data and do not end in its first seen bytes, which were scanned before.
+func (t *Table) ScanNew(data []byte, seen int, h *Hits) {
+	from := max(0, seen-t.longest)
+	data, seen = data[from:], seen-from
 	for i := range t.passes {
-		t.passes[i].scan(data, h)
+		t.passes[i].scan(data, seen, h)
 	}
 }
 
-func (p *pass) scan(data []byte, h *Hits) {
+func (p *pass) scan(data []byte, seen int, h *Hits) {
 	if len(data) < p.window {
 		return
 	}
@@ -192,13 +199,13 @@ func (p *pass) scan(data []byte, h *Hits) {
 		v = (v<<8 | uint32(lowerTable[data[i]])) & mask
 		bit := v * hashFactor >> shift
 		if table[bit>>6]&(1<<(bit&63)) != 0 {
-			p.verify(data, i, v, h)
+			p.verify(data, i, seen, v, h)
 		}
 	}
 }
 
 // verify looks the window that ends at data[at] up and compares its patterns.
-func (p *pass) verify(data []byte, at int, value uint32, h *Hits) {
+func (p *pass) verify(data []byte, at, seen int, value uint32, h *Hits) {
 	slot := value * hashFactor & p.keyMask
 	for p.starts[slot] != 0 && p.keys[slot] != value {
 		slot = (slot + 1) & p.keyMask
@@ -209,7 +216,7 @@ func (p *pass) verify(data []byte, at int, value uint32, h *Hits) {
 	}
 	for i := start - 1; ; i++ {
 		e := &p.entries[i]
-		if from := at - int(e.offset); !h.Has(e.id) && from >= 0 && from+len(e.lower) <= len(data) &&
+		if from := at - int(e.offset); !h.Has(e.id) && from >= 0 && from+len(e.lower) <= len(data) && from+len(e.lower) > seen &&
 			equalLower(data[from:from+len(e.lower)], e.lower) {
 			h.Add(e.id)
 		}

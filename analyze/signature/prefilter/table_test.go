@@ -68,6 +68,28 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
+func TestScanNew(t *testing.T) {
+	var b Builder
+	b.Add([]byte("abcde"), 0)
+	b.Add([]byte("x"), 1)
+	table := b.Build()
+	f := func(data string, seen int, want ...uint32) {
+		t.Helper()
+		var h Hits
+		h.Reset(2)
+		table.ScanNew([]byte(data), seen, &h)
+		slices.Sort(h.IDs)
+		if !slices.Equal(h.IDs, want) {
+			t.Errorf("%q after %d: %v, want %v", data, seen, h.IDs, want)
+		}
+	}
+	f("--abcde--x", 0, 0, 1)
+	f("--abcde--x", 6, 0, 1)
+	f("--abcde--x", 7, 1)
+	f("--abcde--x", 10)
+	f("x---abcdeabcde", 9, 0)
+}
+
 func TestScanAllocatesNothing(t *testing.T) {
 	var b Builder
 	for i := range 1000 {
