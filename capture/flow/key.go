@@ -29,7 +29,12 @@ func MakeKey(p *packet.Packet) (k Key, swapped, ok bool) {
 			sport, dport = icmpPorts(p)
 		}
 	case packet.KindIP:
-		if p.Fragment || proto != packet.ProtoSCTP && proto != packet.ProtoESP {
+		if p.Fragment {
+			return k, false, false
+		}
+		switch proto {
+		case packet.ProtoSCTP, packet.ProtoESP, packet.ProtoIPIP, packet.ProtoIPv6:
+		default:
 			return k, false, false
 		}
 	default:

@@ -134,6 +134,9 @@ func (t *Table) Packet(p *packet.Packet) (f *Flow, dir Direction, fresh bool) {
 		}
 	}
 	if f == nil {
+		if isError(p) {
+			return nil, ToServer, false
+		}
 		f = t.create(key, swapped, p)
 		dir = f.direction(swapped)
 		fresh = true
@@ -154,6 +157,18 @@ func (t *Table) Peek(p *packet.Packet) *Flow {
 		}
 	}
 	return nil
+}
+
+// isError tells ICMP errors, which belong to the flow they speak of and begin none.
+func isError(p *packet.Packet) bool {
+	if p.Kind != packet.KindICMP {
+		return false
+	}
+	switch p.ICMP.Type {
+	case 3, 4, 5, 11, 12:
+		return true
+	}
+	return false
 }
 
 func (f *Flow) direction(swapped bool) Direction {

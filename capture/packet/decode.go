@@ -60,6 +60,7 @@ func (p *Packet) decodeIPv4(b []byte) Event {
 		return p.fail(EventIPv4Truncated)
 	}
 	p.IPVersion = 4
+	p.LinkLen = len(p.Data) - len(b)
 	p.Kind = KindIP
 	p.IPHeader = b[:header]
 	p.IPPayload = b[header:total]

@@ -109,6 +109,7 @@ func (d *Defragmenter) Add(p, whole *Packet) bool {
 	events, ext := t.events, t.ext
 	d.drop(t)
 	whole.DecodeIP(p, d.out)
+	whole.OrigLen += p.LinkLen // as if it had come in one frame
 	whole.Rebuilt = true
 	whole.ExtHdrs |= ext
 	for i := range events {

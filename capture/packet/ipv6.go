@@ -33,6 +33,7 @@ func (p *Packet) decodeIPv6(b []byte) Event {
 	}
 	first := binary.BigEndian.Uint32(b)
 	p.IPVersion = 6
+	p.LinkLen = len(p.Data) - len(b)
 	p.Kind = KindIP
 	p.TOS = uint8(first >> 20)
 	p.FlowLabel = first & 0xfffff

@@ -125,6 +125,7 @@ type Packet struct {
 	Link    LinkType //
 	Data    []byte   // the whole frame as captured
 	OrigLen int      // its length on the wire
+	LinkLen int      // bytes of it in front of the IP header
 
 	SrcMAC, DstMAC [6]byte
 	HasMAC         bool

@@ -27,6 +27,10 @@ func TypeName(t uint16) string {
 		return "MX"
 	case TypeTXT:
 		return "TXT"
+	case 24:
+		return "SIG"
+	case 25:
+		return "KEY"
 	case TypeAAAA:
 		return "AAAA"
 	case TypeSRV:
@@ -71,6 +75,8 @@ func TypeName(t uint16) string {
 		return "AXFR"
 	case TypeANY:
 		return "ANY"
+	case 256:
+		return "URI"
 	case 257:
 		return "CAA"
 	}

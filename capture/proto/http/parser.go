@@ -399,7 +399,9 @@ func (p *Parser) lastLine(c *proto.Context, dir flow.Direction, rest []byte) {
 			return
 		}
 		p.request(c, line)
-		p.half[dir].tx.Anomaly("request_line_incomplete")
+		if t := p.half[dir].tx; t != nil {
+			t.Anomaly("request_line_incomplete")
+		}
 	} else {
 		if responseLike(line) != proto.Yes {
 			p.noStart(c, dir, rest)
