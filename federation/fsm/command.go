@@ -15,12 +15,16 @@ type Kind uint16
 // it such a replica stops, because guessing would make its state differ from the others'.
 const FlagIgnoreUnknown uint8 = 1 << 0
 
+// FlagReserve lets a command be proposed when the leader's disk is nearly full: for what
+// frees space or must not wait. Applying it is no different.
+const FlagReserve uint8 = 1 << 1
+
 // Command is one change of the replicated state, complete in itself: applying it needs
 // no clock, no randomness and no configuration.
 type Command struct {
 	Kind    Kind
 	Version uint8     // of the body's layout, chosen by the owner of the kind
-	Flags   uint8     // FlagIgnoreUnknown
+	Flags   uint8     // FlagIgnoreUnknown, FlagReserve; other bits are kept and mean nothing
 	At      time.Time // stamped by the proposer, nanosecond precision, UTC after decoding
 	ID      [16]byte  // stamped by the proposer; a retry carries the same one
 	Body    []byte    // opaque here, at most BodyBytesMax
