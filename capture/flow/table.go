@@ -57,10 +57,11 @@ type list struct {
 }
 
 const (
-	groups   = 4 // TCP, UDP, ICMP, other
-	states   = 3
-	lists    = groups * states
-	sweepGap = 100 * time.Millisecond // packet time between looks at the lists' heads
+	groups     = 4 // TCP, UDP, ICMP, other
+	states     = 3
+	lists      = groups * states
+	bucketsMin = 1024
+	sweepGap   = 100 * time.Millisecond // packet time between looks at the lists' heads
 )
 
 // Table is the bounded flow table of one worker.
@@ -82,12 +83,8 @@ type Table struct {
 // NewTable returns an empty table. end is called once for each flow that ends, with Flow.End set.
 func NewTable(cfg Config, end func(*Flow)) *Table {
 	cfg.fill()
-	size := 1024
-	for size < cfg.FlowsMax && size < 1<<20 {
-		size <<= 1
-	}
 	t := &Table{
-		cfg: cfg, buckets: make([]*Flow, size), mask: uint64(size - 1), end: end,
+		cfg: cfg, buckets: make([]*Flow, bucketsMin), mask: bucketsMin - 1, end: end,
 		seed:   maphash.Bytes(maphash.MakeSeed(), []byte("flow table")),
 		nextID: uint64(cfg.Worker)<<48 | 1,
 	}
@@ -234,6 +231,9 @@ func (t *Table) create(key Key, swapped bool, p *packet.Packet) *Flow {
 	default:
 		t.stats.Others++
 	}
+	if t.count >= len(t.buckets) {
+		t.grow()
+	}
 	b := &t.buckets[key.Hash(t.seed)&t.mask]
 	f.link.chain = *b
 	*b = f
@@ -243,6 +243,22 @@ func (t *Table) create(key Key, swapped bool, p *packet.Packet) *Flow {
 	t.stats.Created++
 	t.stats.Peak = max(t.stats.Peak, uint64(t.count))
 	return f
+}
+
+// grow doubles the buckets. The table's bound on flows bounds them as well.
+func (t *Table) grow() {
+	old := t.buckets
+	t.buckets = make([]*Flow, 2*len(old))
+	t.mask = uint64(len(t.buckets) - 1)
+	for _, f := range old {
+		for f != nil {
+			next := f.link.chain
+			b := &t.buckets[f.Key.Hash(t.seed)&t.mask]
+			f.link.chain = *b
+			*b = f
+			f = next
+		}
+	}
 }
 
 // count1 counts a packet of a flow and moves the flow to the end of its list.

@@ -16,8 +16,8 @@
 //     when no parser follows the flow, or at the end of the direction;
 //     Transaction, for each transaction whose side of that direction advanced, oldest first;
 //     Packet.
-//     Transactions stay valid until Packet returns, so an inspector may collect them and judge in its own order (Suricata
-//     judges packet and stream rules before transaction rules). A chunk's bytes are valid only during its call.
+//     What Stream and Transaction were given stays valid until Packet returns, so an inspector may collect and judge in
+//     its own order (Suricata judges packet and stream rules before transaction rules).
 //  6. Transactions that are complete on both sides and have been shown become events.
 //
 // This is Suricata's IDS mode: a request is parsed when the server acknowledges it and judged on the client's next

@@ -16,9 +16,10 @@ func (w *Pipeline) endFlow(f *flow.Flow) {
 	w.ctx = proto.NewContext(f, f.Last, &l.live)
 	if f.TCP != nil {
 		w.makePseudo(f, flow.ToServer)
+		w.makePseudo(f, flow.ToClient)
 		f.TCP.Flush()
-		w.feed(&w.pseudo, f, l, flow.ToServer)
-		w.feed(&w.pseudo, f, l, flow.ToClient)
+		w.feed(&w.pseudo[0], f, l, flow.ToServer)
+		w.feed(&w.pseudo[1], f, l, flow.ToClient)
 	}
 	if l.parser != nil {
 		for _, dir := range [2]flow.Direction{flow.ToServer, flow.ToClient} {
@@ -33,11 +34,15 @@ func (w *Pipeline) endFlow(f *flow.Flow) {
 		}
 		w.after(l)
 	}
+	var rest [2]bool
 	for _, dir := range [2]flow.Direction{flow.ToServer, flow.ToClient} {
-		if l.live.Changed[dir] || len(w.insp) > 0 && f.TCP != nil && f.TCP.Pending(dir) > 0 {
+		rest[dir] = l.live.Changed[dir] || w.raws[dir] || len(w.insp) > 0 && f.TCP != nil && f.TCP.Pending(dir) > 0
+	}
+	for _, dir := range [2]flow.Direction{flow.ToServer, flow.ToClient} {
+		if rest[dir] {
 			w.makePseudo(f, dir)
 			l.flush[dir] = true
-			w.inspect(&w.pseudo, f, l, dir)
+			w.inspect(&w.pseudo[dir], f, l, dir)
 		}
 	}
 	for _, tx := range l.live.Overflow() {
@@ -74,7 +79,7 @@ func (w *Pipeline) makePseudo(f *flow.Flow, dir flow.Direction) {
 	if src.Addr().Is6() {
 		version = 6
 	}
-	w.pseudo = packet.Packet{
+	w.pseudo[dir] = packet.Packet{
 		Time: f.Last, Pseudo: true, IPVersion: version, Src: src.Addr(), Dst: dst.Addr(), Proto: f.Proto, Kind: f.Kind,
 		SrcPort: src.Port(), DstPort: dst.Port(), VLAN: f.VLAN, VLANs: f.VLANs,
 	}

@@ -45,9 +45,11 @@ type Pipeline struct {
 	published atomic.Pointer[Stats]
 
 	pkts   [packet.TunnelDepthMax + 3]packet.Packet
-	pseudo packet.Packet
+	pseudo [2]packet.Packet // by direction, see makePseudo
 	ctx    proto.Context
-	chunk  stream.Chunk
+	chunks []*stream.Chunk // shown for the current packet
+	shown  int
+	raws   [2]bool // chunks were shown by direction since Packet was last called
 	ev     event.Event
 	free   []*layer
 	number uint64

@@ -175,6 +175,7 @@ func (w *Pipeline) inspect(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Di
 		}
 	}
 	w.show(p, f, dir)
+	w.shown, w.raws = 0, [2]bool{}
 	if f.TCP != nil && f.TCP.Wanted(dir) {
 		w.streams.Trim(f.TCP, dir)
 	}
@@ -194,9 +195,15 @@ func (w *Pipeline) rawDue(f *flow.Flow, l *layer, dir flow.Direction) bool {
 }
 
 func (w *Pipeline) raw(p *packet.Packet, f *flow.Flow, dir flow.Direction) {
-	if w.streams.Raw(f.TCP, dir, &w.chunk) {
+	if w.shown == len(w.chunks) {
+		w.chunks = append(w.chunks, new(stream.Chunk))
+	}
+	c := w.chunks[w.shown]
+	if w.streams.Raw(f.TCP, dir, c) {
+		w.shown++
+		w.raws[dir] = true
 		for _, in := range w.insp {
-			in.Stream(p, f, dir, &w.chunk)
+			in.Stream(p, f, dir, c)
 		}
 	}
 }

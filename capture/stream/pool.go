@@ -11,9 +11,11 @@ const (
 
 type pool struct {
 	free [classMax - classMin + 1][][]byte
-	used int64
-	peak int64
-	max  int64
+	// limbo holds buffers given back during the current packet: what was shown of them stays valid until the next one.
+	limbo [][]byte
+	used  int64
+	peak  int64
+	max   int64
 }
 
 // get returns an empty buffer with room for n bytes, nil when n is beyond all sizes or the memory is used up.
@@ -45,11 +47,19 @@ func (b *pool) put(buf []byte) {
 	if buf == nil {
 		return
 	}
-	size := cap(buf)
-	b.used -= int64(size)
-	c := bits.Len(uint(size - 1))
-	list := &b.free[c-classMin]
-	if len(*list) < max(4, classKeep>>c) {
-		*list = append(*list, buf[:0])
+	b.used -= int64(cap(buf))
+	b.limbo = append(b.limbo, buf)
+}
+
+// settle makes the buffers given back available again. It is called between packets.
+func (b *pool) settle() {
+	for i, buf := range b.limbo {
+		b.limbo[i] = nil
+		c := bits.Len(uint(cap(buf) - 1))
+		list := &b.free[c-classMin]
+		if len(*list) < max(4, classKeep>>c) {
+			*list = append(*list, buf[:0])
+		}
 	}
+	b.limbo = b.limbo[:0]
 }

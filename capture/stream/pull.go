@@ -101,7 +101,7 @@ func (a *Assembler) Raw(s *Session, dir Direction, c *Chunk) bool {
 	return true
 }
 
-// Trim lets go of bytes that neither side of Ready and Raw needs. The slices they returned are invalid afterwards.
+// Trim lets go of bytes that neither Ready nor Raw needs. The slices they returned stay valid until the next Packet.
 func (a *Assembler) Trim(s *Session, dir Direction) {
 	x := &s.side[dir]
 	x.win.forget(x.win.shown)

@@ -8,8 +8,9 @@ import (
 
 // Packet takes one TCP packet of the session, sent by the side dir (ToServer = by the client). It returns whether the
 // packet fits the session; only then was its payload used. A packet without session (no SYN seen, no mid-stream pick-up)
-// leaves the session in StateNone.
+// leaves the session in StateNone. Slices that Ready and Raw returned before are invalid after the call.
 func (a *Assembler) Packet(s *Session, p *packet.Packet, dir Direction) bool {
+	a.pool.settle()
 	ok := a.step(s, p, dir)
 	if !ok && s.State != StateNone {
 		a.stats.Rejected++
