@@ -113,6 +113,7 @@ type AppliedDocument struct {
 type PipelineStatus struct {
 	Alerts    uint64 `json:"alerts"`    // raised by detectors, before folding
 	Folded    uint64 `json:"folded"`    // repeats that became part of a tally
+	Records   uint64 `json:"records"`   // alert records made of them: first ones and tallies
 	Queued    int    `json:"queued"`    // waiting for the ledger now
 	Spooled   uint64 `json:"spooled"`   // waiting on disk now, because there is no quorum
 	Committed uint64 `json:"committed"` // accepted by the ledger
@@ -195,7 +196,7 @@ type Decision struct {
 type PolicyRequest struct {
 	Kind    string   `json:"kind"` // ruleset, indicators, blocklist
 	Name    string   `json:"name"`
-	Targets []string `json:"targets,omitempty"` // site codes, each meaning that site; "440100/*" a site and all below; empty = the whole subtree
+	Targets []string `json:"targets,omitempty"` // site codes, each meaning that site and all below it; empty = the whole subtree
 	Body    []byte   `json:"body"`              // base64 in JSON; at most bodyBytesMax
 }
 

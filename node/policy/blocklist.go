@@ -35,7 +35,7 @@ func (b *Blocklists) Build(docs []Document) (func(context.Context) (int, error),
 	for _, d := range docs {
 		list, problems := parseBlocklist(d.Body, protected)
 		if len(problems) > 0 {
-			refused[d.Key] = reasonList(problems)
+			refused[d.Key] = Reasons(problems)
 			continue
 		}
 		all = append(all, list...)

@@ -250,8 +250,8 @@ func plain(body []byte) ([]byte, error) {
 	return body, nil
 }
 
-// reasonList joins the first refusals of a document.
-func reasonList(list []string) string {
+// Reasons joins the first refusals of a document into the text of a verdict.
+func Reasons(list []string) string {
 	text := strings.Join(list[:min(len(list), reasonsShown)], "; ")
 	if more := len(list) - reasonsShown; more > 0 {
 		text += fmt.Sprintf("; and %d more", more)

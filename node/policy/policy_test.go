@@ -32,7 +32,7 @@ func (l *lines) Build(docs []Document) (func(context.Context) (int, error), map[
 			set = append(set, line)
 		}
 		if len(problems) > 0 {
-			refused[d.Key] = reasonList(problems)
+			refused[d.Key] = Reasons(problems)
 		}
 	}
 	return func(context.Context) (int, error) {

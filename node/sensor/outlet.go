@@ -25,13 +25,17 @@ type outlet struct {
 
 	raised  atomic.Uint64
 	emitted atomic.Uint64
+	total   *totals
 
 	mu   sync.Mutex // guards fold: workers of one source share it
 	fold *alert.Fold
 }
 
+// totals count over all sources and replays since the start.
+type totals struct{ raised, emitted atomic.Uint64 }
+
 func newOutlet(ctx context.Context, s *Sensor, job *intake.Job) *outlet {
-	o := &outlet{site: s.cfg.Site, node: s.cfg.Node, in: s.cfg.Intake, job: job, ctx: ctx, log: s.cfg.Logger}
+	o := &outlet{site: s.cfg.Site, node: s.cfg.Node, in: s.cfg.Intake, job: job, ctx: ctx, log: s.cfg.Logger, total: &s.total}
 	o.fold = alert.NewFold(s.cfg.FoldWindow, o.emit)
 	return o
 }
@@ -41,6 +45,7 @@ func (o *outlet) raise(a *alert.Alert) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.raised.Add(1)
+	o.total.raised.Add(1)
 	o.fold.Add(a)
 }
 
@@ -66,6 +71,7 @@ func (o *outlet) emit(a *alert.Alert) {
 		return
 	}
 	o.emitted.Add(1)
+	o.total.emitted.Add(1)
 	o.put(r)
 }
 

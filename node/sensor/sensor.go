@@ -52,6 +52,7 @@ type Config struct {
 type Sensor struct {
 	cfg     Config
 	sources []*watched
+	total   totals
 
 	mu     sync.Mutex
 	base   context.Context // of Run; nil before it and after it has ended
@@ -211,6 +212,11 @@ func (s *Sensor) pump(ctx context.Context, src source.Source, p *pipeline.Pipeli
 	})
 	p.Flush()
 	return err
+}
+
+// Counts returns how many alerts detectors raised since the start, and how many records folding made of them.
+func (s *Sensor) Counts() (raised, emitted uint64) {
+	return s.total.raised.Load(), s.total.emitted.Load()
 }
 
 // Sources tells how the configured sources are doing.
