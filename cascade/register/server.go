@@ -368,6 +368,16 @@ func (s *Server) enrol(ctx context.Context, wait func(), c *wire.Conn, peer iden
 	told := wire.EnrolState(0)
 	for {
 		changed := s.cfg.Ledger.Watch()
+		now, err := readMember(s.cfg.Ledger, m.Purpose, identity.Site(m.Site), m.Node)
+		if err != nil {
+			return err
+		}
+		if now != nil && moment(now) >= moment(m) { // this node's replica may lag behind the outcome
+			if !bytes.Equal(now.Key, m.Key) {
+				return wire.Refuse(wire.CodeNameTaken, "another key has meanwhile asked for %s %s", m.Site, m.Node)
+			}
+			m = now
+		}
 		if m.State != told {
 			told = m.State
 			if err := s.reply(c, m, r.Key); err != nil || told != wire.EnrolPending {
@@ -379,18 +389,11 @@ func (s *Server) enrol(ctx context.Context, wait func(), c *wire.Conn, peer iden
 		case <-ctx.Done():
 			return nil
 		}
-		now, err := readMember(s.cfg.Ledger, m.Purpose, identity.Site(m.Site), m.Node)
-		if err != nil {
-			return err
-		}
-		if now != nil && !bytes.Equal(now.Key, m.Key) {
-			return wire.Refuse(wire.CodeNameTaken, "another key has meanwhile asked for %s %s", m.Site, m.Node)
-		}
-		if now != nil {
-			m = now
-		}
 	}
 }
+
+// moment orders what became of a member.
+func moment(m *wire.Member) int64 { return max(m.GetAskedAt(), m.GetDecidedAt()) }
 
 // reply tells the state of an enrolment, with everything the newcomer needs once it is in.
 func (s *Server) reply(c *wire.Conn, m *wire.Member, key *gmcrypto.PublicKey) error {

@@ -2,6 +2,8 @@ package register
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,5 +109,20 @@ func TestTable(t *testing.T) {
 		if err := proto.Unmarshal(r.Value, &out); err != nil || out.Code != steps[i].want {
 			t.Errorf("step %d: %s %q, want %s", i, out.Code, out.Text, steps[i].want)
 		}
+	}
+}
+
+func TestSubtreeFitsIntoAFrame(t *testing.T) {
+	s := &wire.Summary{Site: "440000", Sites: []*wire.SiteState{{Site: "440000", Counts: []*wire.ClassCount{{Class: 1, Produced: 9}}}}}
+	for i := range wire.SummarySitesMax - 1 {
+		x := &wire.SiteState{Site: fmt.Sprintf("44%04d%02d", i/99+1, i%99+1), Parent: "440000", Name: strings.Repeat("名", 40), Counts: []*wire.ClassCount{{Class: 1, Produced: 1 << 60}}}
+		for n := range 7 {
+			x.Nodes = append(x.Nodes, &wire.NodeState{Node: fmt.Sprint("n", n), Address: "192.168.100.100:7400", Alive: true})
+		}
+		s.Sites = append(s.Sites, x)
+	}
+	shrink(s)
+	if err := s.Check(); err != nil || proto.Size(s) > summaryBytesMax || len(s.Sites) < 2000 || s.Sites[0].Counts == nil {
+		t.Errorf("%d sites in %d bytes, %v", len(s.Sites), proto.Size(s), err)
 	}
 }

@@ -80,6 +80,24 @@ func Summaries(b *bbolt.Bucket) ([]*wire.Summary, error) {
 	return list(b, []byte{prefixSummary}, func() *wire.Summary { return &wire.Summary{} })
 }
 
+// summaryBytesMax is what a summary may weigh: it must fit into a frame.
+const summaryBytesMax = wire.FrameBytesMax / 4 * 3
+
+// shrink leaves out what is least missed until s fits: counts of the sites below, then their
+// nodes, then the sites named last.
+func shrink(s *wire.Summary) {
+	for i := 0; i < 2 && proto.Size(s) > summaryBytesMax; i++ {
+		for _, x := range s.Sites[1:] {
+			if x.Counts = nil; i == 1 {
+				x.Nodes = nil
+			}
+		}
+	}
+	for len(s.Sites) > 1 && proto.Size(s) > summaryBytesMax {
+		s.Sites = s.Sites[:len(s.Sites)-max(1, len(s.Sites)/16)]
+	}
+}
+
 // Subtree joins what this site says of itself with its approved children, their links as seen
 // here, and what they last told of theirs: the summary for this site's own parent, and the tree
 // for its console. A site below one that is offline keeps the state last told.
@@ -115,6 +133,7 @@ func Subtree(b *bbolt.Bucket, self *wire.SiteState) (*wire.Summary, error) {
 			}
 		}
 	}
+	shrink(out)
 	return out, nil
 }
 

@@ -125,9 +125,11 @@ const (
 func (c *Client) drain(ctx context.Context, class wire.Class) {
 	pause := pauseMin
 	for ctx.Err() == nil {
-		greeted, err := c.session(ctx, class)
+		start := time.Now()
+		moved, err := c.session(ctx, class)
 		c.busy[class.Rank()].Store(false)
-		if greeted {
+		// A parent that greets but cannot commit is not to be hammered.
+		if moved || time.Since(start) > pauseMax {
 			pause = pauseMin
 		}
 		if ctx.Err() != nil {
@@ -147,8 +149,9 @@ func (c *Client) drain(ctx context.Context, class wire.Class) {
 	}
 }
 
-// session opens a stream and drains the class through it until something breaks.
-func (c *Client) session(ctx context.Context, class wire.Class) (greeted bool, err error) {
+// session opens a stream and drains the class through it until something breaks. It tells
+// whether the parent committed anything.
+func (c *Client) session(ctx context.Context, class wire.Class) (moved bool, err error) {
 	conn, err := c.cfg.Open(ctx)
 	if err != nil {
 		return false, fmt.Errorf("opening upload stream: %w", err)
@@ -168,7 +171,7 @@ func (c *Client) session(ctx context.Context, class wire.Class) (greeted bool, e
 	if s.failed != nil && (wire.Ended(err) || wire.CodeOf(s.failed) != wire.CodeInternal) {
 		err = s.failed // what the parent said is more than that the stream is closed
 	}
-	return s.greeted, err
+	return s.moved, err
 }
 
 // acks gathers what the parent acknowledged and tells the ledger now and then.

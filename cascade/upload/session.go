@@ -22,6 +22,7 @@ type session struct {
 
 	mu      sync.Mutex
 	greeted bool
+	moved   bool  // the parent committed something
 	failed  error // what ended receive
 	lanes   map[LaneKey]*lane
 	asked   [][]*lane // hellos not answered yet, in order
@@ -343,6 +344,7 @@ func (s *session) receiptLocked(r *wire.Receipt) error {
 	l.flying--
 	switch r.GetCode() {
 	case wire.CodeOK, wire.CodeDuplicate:
+		s.moved = true
 		s.stats.delivered.Add(f.records)
 		s.acks.add(l.LaneKey, r.GetNextSeq()-1, f.records)
 		if f.round == l.round && r.GetNextSeq() > l.next {
