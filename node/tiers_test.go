@@ -120,7 +120,7 @@ func TestThreeTiers(t *testing.T) {
 	if b, err := county.Balance(ctx); err != nil || b.Lanes[0].Produced != made || b.Lanes[0].Pending == 0 {
 		t.Errorf("the county's account: %+v, %v", b, err)
 	}
-	if _, err := p1.IssuePolicy(ctx, api.PolicyRequest{Kind: "indicators", Name: "bad", Body: sample.Indicators()}); err != nil {
+	if _, err := p1.IssuePolicy(ctx, api.PolicyRequest{Kind: "indicators", Name: "bad", Body: []byte("domain update.bad-mirror.example severity=1\nip 203.0.113.90\n")}); err != nil {
 		t.Fatal(err)
 	}
 	relay.Heal()
