@@ -181,7 +181,10 @@ func (v *serving) send(ctx context.Context) error {
 			all, err := Documents(b)
 			for _, d := range all {
 				h := d.GetHeader()
-				if passes(h, v.peer.Site) && h.GetVersion() > v.have[KeyOf(h)] {
+				held := v.have[KeyOf(h)]
+				// One that was concerned and is no longer must hear that, or it would apply
+				// the older version for ever.
+				if (held > 0 || passes(h, v.peer.Site)) && h.GetVersion() > held {
 					due = append(due, d)
 				}
 			}

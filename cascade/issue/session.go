@@ -16,11 +16,17 @@ import (
 // reportBytesMax closes a report before it fills a frame.
 const reportBytesMax = 256 << 10
 
-// session is the child's side of one stream: one goroutine takes documents in, one reports.
+// session is the child's side of one stream: one goroutine takes documents in, one tells what
+// became of them, one reports states. The one that reads never writes: were it to wait until
+// the parent takes what it writes, while the parent waits until it reads, both would wait.
 type session struct {
 	*Client
 	conn *wire.Conn
 	acks chan uint64
+
+	mu      sync.Mutex
+	results []*wire.DocumentResult // to be told
+	wake    chan struct{}          // there are results
 }
 
 // session opens a stream, greets, and works until something breaks.
@@ -33,25 +39,52 @@ func (c *Client) session(ctx context.Context) (greeted bool, err error) {
 	defer cancel()
 	defer wire.Bind(ctx, conn)()
 	c.stats.sessions.Add(1)
-	s := &session{Client: c, conn: wire.NewConn(conn), acks: make(chan uint64, 1)}
+	s := &session{Client: c, conn: wire.NewConn(conn), acks: make(chan uint64, 1), wake: make(chan struct{}, 1)}
 	mark, err := s.greet()
 	if err != nil {
 		return false, err
 	}
 	var wg sync.WaitGroup
-	var reporting error
+	var reporting, telling error
 	wg.Go(func() {
 		if reporting = s.report(ctx, mark); reporting != nil {
+			cancel()
+		}
+	})
+	wg.Go(func() {
+		if telling = s.tellResults(ctx); telling != nil {
 			cancel()
 		}
 	})
 	err = s.read(ctx)
 	cancel()
 	wg.Wait()
-	if wire.Ended(err) && reporting != nil {
-		err = reporting
+	for _, other := range []error{reporting, telling} {
+		if wire.Ended(err) && other != nil {
+			err = other
+		}
 	}
 	return true, err
+}
+
+// tellResults writes what document leaves in results.
+func (s *session) tellResults(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		due := s.results
+		s.results = nil
+		s.mu.Unlock()
+		for _, r := range due {
+			if err := s.conn.Write(&wire.IssueUp{Body: &wire.IssueUp_Result{Result: r}}); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // greet tells what is held and learns how far the parent knows this site's log.
@@ -99,7 +132,12 @@ func (s *session) greet() (mark uint64, err error) {
 	if _, err := wire.CheckVersion(w.GetVersion()); err != nil {
 		return 0, err
 	}
-	return min(w.GetMark(), last), nil
+	if w.GetMark() > last {
+		// The parent knows more of this log than there is: it was cut back (a restored backup), so
+		// that the numbers mean other changes now. Tell all of it.
+		return 0, nil
+	}
+	return w.GetMark(), nil
 }
 
 // read takes frames until the stream ends.
@@ -159,7 +197,17 @@ func (s *session) document(ctx context.Context, d *wire.Document) error {
 	default:
 		return err
 	}
-	return s.conn.Write(&wire.IssueUp{Body: &wire.IssueUp_Result{Result: result}})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.results) >= wire.DocumentsMax {
+		return wire.Refuse(wire.CodeBusy, "the parent sends documents and does not take the results")
+	}
+	s.results = append(s.results, result)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	return nil
 }
 
 // chunks reads the body that follows a document.
