@@ -1,8 +1,7 @@
 package signature
 
 import (
-	"strconv"
-
+	"fengsui/analyze/signature/inspect"
 	"fengsui/capture/flow"
 	"fengsui/capture/proto/http"
 )
@@ -20,9 +19,19 @@ func httpSide(name string, dirs dirSet, need int, get func(m *http.Message) []by
 	}
 }
 
-// httpHeader makes a buffer out of the value of one header.
+// httpHeader makes a buffer out of the value of one header. A header without value is an empty buffer, not an absent one.
 func httpHeader(name, header string, dirs dirSet) *buffer {
-	return httpSide(name, dirs, http.InBody, func(m *http.Message) []byte { return m.Get(header) })
+	return httpSide(name, dirs, http.InBody, func(m *http.Message) []byte {
+		for i := range m.Headers {
+			if inspect.EqualFold(m.Headers[i].Name, header) {
+				if v := m.Headers[i].Value; v != nil {
+					return v
+				}
+				return m.Headers[i].Name[:0]
+			}
+		}
+		return nil
+	})
 }
 
 func httpRequest(name string, need int, get func(r *http.Request) []byte) *buffer {
@@ -138,6 +147,3 @@ var pcreBuffers = map[byte]string{
 	'M': "http.method", 'C': "http.cookie", 'S': "http.stat_code", 'Y': "http.stat_msg", 'V': "http.user_agent", 'W': "http.host",
 	'Z': "http.host.raw",
 }
-
-// appendUint writes a number the way rules compare it as text.
-func appendUint(dst []byte, n uint64) []byte { return strconv.AppendUint(dst, n, 10) }

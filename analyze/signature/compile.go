@@ -11,14 +11,15 @@ import (
 
 // compiler holds what the rules of one set share while they are built.
 type compiler struct {
-	opt       Options
-	addresses addressCache
-	names     *Names
-	datasets  map[string]*dataset
-	strings   map[string]string
-	orders    map[*sig]*order
-	prefilter map[*sig]choice
-	keywords  map[string]keyword
+	opt        Options
+	addresses  addressCache
+	names      *Names
+	datasets   map[string]*dataset
+	strings    map[string]string
+	orders     map[*sig]*order
+	prefilter  map[*sig]choice
+	keywords   map[string]keyword
+	recognised appSet
 }
 
 // intern shares equal strings: metadata of thousands of rules use a few hundred.
@@ -50,7 +51,7 @@ func (c *compiler) order(s *sig) *order {
 func Compile(sources []Source, opt Options) (*Set, []Refusal) {
 	c := &compiler{
 		opt: opt, names: opt.Names, datasets: map[string]*dataset{}, strings: map[string]string{}, orders: map[*sig]*order{},
-		prefilter: map[*sig]choice{}, keywords: buildKeywords(),
+		prefilter: map[*sig]choice{}, keywords: buildKeywords(), recognised: recognisedApps(),
 	}
 	if c.names == nil {
 		c.names = &Names{}

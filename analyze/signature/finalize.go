@@ -44,6 +44,9 @@ func (w *Worker) finish() {
 		if !silent && !m.sig.NoAlert {
 			w.report(m, action)
 		}
+		if action == Drop && m.sig.Action != Drop && w.f != nil {
+			w.state().pass = true // a rate filter that drops ends the flow for detection, as in Suricata
+		}
 	}
 	clear(w.matched)
 	w.matched = w.matched[:0]

@@ -7,6 +7,7 @@ import (
 	"fengsui/analyze/signature/address"
 	"fengsui/analyze/signature/rule"
 	"fengsui/capture/flow"
+	"fengsui/capture/proto/registry"
 )
 
 // parsedApps are the protocols whose transactions capture yields.
@@ -103,9 +104,21 @@ func (b *builder) protocol(name string) string {
 		if !ok || !app.Known() {
 			return "protocol is not known"
 		}
+		if b.c.recognised&appBit(app) == 0 {
+			return "protocol is not recognised in this build"
+		}
 		s.protos, s.apps = protoTCP|protoUDP, appBit(app)
 	}
 	return ""
+}
+
+// recognisedApps are the protocols capture tells apart: only rules on these can ever match.
+func recognisedApps() appSet {
+	set := appSet(0)
+	for _, p := range registry.Protocols(registry.Limits{}) {
+		set |= appBit(p.App)
+	}
+	return set
 }
 
 // parseUint reads a plain number up to limit.

@@ -73,7 +73,10 @@ func (w *Worker) inStream() bool {
 	if w.f == nil || w.f.TCP == nil || w.p.Kind != packet.KindTCP {
 		return false
 	}
-	if w.f.TCP.State < stream.StateEstablished && !w.f.TCP.TFO {
+	if w.p.TCP.Flags&packet.SYN != 0 {
+		return w.p.TCP.Options.FastOpen // data in a SYN count only with fast open
+	}
+	if w.f.TCP.State < stream.StateEstablished {
 		return false
 	}
 	return !w.f.TCP.DepthReached(w.dir)

@@ -68,8 +68,9 @@ func optAppEvent(b *builder, o rule.Option) error {
 	if raised == nil {
 		return atOffset(0, "events of %s are not raised: the protocol is not parsed in this build", name)
 	}
-	if !raised.names[event] {
-		return atOffset(len(name)+1, "event %q of %s is not raised here", event, name)
+	event, ok = raised.names[event]
+	if !ok {
+		return atOffset(len(name)+1, "event is not raised here")
 	}
 	b.addTx(raised.needs, func(_ *Worker, t *txView) bool {
 		for _, have := range t.tx.Base().Anomalies {

@@ -145,6 +145,9 @@ func optAppProto(b *builder, o rule.Option) error {
 		if !ok || !app.Known() {
 			return atOffset(0, "protocol %q is not known", name)
 		}
+		if b.c.recognised&appBit(app) == 0 {
+			return atOffset(0, "protocol %q is not recognised in this build", name)
+		}
 		want = app
 	}
 	b.flowSeen = true

@@ -119,8 +119,8 @@ func (w *Worker) EachHit(visit func(m *Meta, alerts uint64)) {
 
 // Stream takes reassembled bytes; they are judged with the packet they came on.
 func (w *Worker) Stream(_ *packet.Packet, f *flow.Flow, dir flow.Direction, c *stream.Chunk) {
-	if len(c.Data) == 0 {
-		return
+	if len(c.Data) == 0 || f.TCP != nil && f.TCP.State <= stream.StateSynSent {
+		return // a session that never was has no stream: its packets have been judged by themselves
 	}
 	g := &w.set.groups[kindTCP][dir]
 	if len(g.chunked) == 0 && g.stream == nil {

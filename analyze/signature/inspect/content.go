@@ -159,6 +159,22 @@ func IndexFold(data, lower []byte) int {
 	return -1
 }
 
+// EqualFold tells whether data is lower, which is in lower case, without regard to ASCII case.
+func EqualFold(data []byte, lower string) bool {
+	if len(data) != len(lower) {
+		return false
+	}
+	for i, c := range data {
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
 func equalFold(data, lower []byte) bool {
 	if len(data) != len(lower) {
 		return false
