@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.etcd.io/bbolt"
 	"google.golang.org/protobuf/proto"
 
 	"fengsui/cascade/wire"
@@ -89,17 +88,11 @@ func (p *Publisher) Issue(ctx context.Context, d Draft) (*wire.Document, error) 
 
 func (p *Publisher) sign(d Draft) (*wire.Document, error) {
 	key := Key{p.cfg.Site, d.Kind, d.Name}
-	var version uint64 = 1
-	err := p.cfg.Ledger.View(func(b *bbolt.Bucket) error {
-		newest, err := Newest(b, key)
-		if newest != nil {
-			version = newest.GetHeader().GetVersion() + 1
-		}
-		return err
-	})
+	newest, err := readNewest(p.cfg.Ledger, key)
 	if err != nil {
 		return nil, err
 	}
+	version := newest.GetHeader().GetVersion() + 1
 	sum := gmcrypto.SM3(d.Body)
 	doc := &wire.Document{
 		Issuer: string(p.cfg.Site), Kind: d.Kind, Name: d.Name, Version: version, Created: time.Now().UnixNano(),

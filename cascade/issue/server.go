@@ -1,7 +1,6 @@
 package issue
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"go.etcd.io/bbolt"
 
 	"fengsui/cascade/wire"
 	"fengsui/gmcrypto/identity"
@@ -147,7 +144,7 @@ func (v *serving) greet() error {
 		if more = hello.GetMore(); more {
 			continue
 		}
-		mark, err := v.mark(hello.GetLog())
+		mark, err := readMark(v.cfg.Ledger, v.peer.Site, hello.GetLog())
 		if err != nil {
 			return err
 		}
@@ -156,44 +153,16 @@ func (v *serving) greet() error {
 	return nil
 }
 
-// mark is how far the child's log is known here; zero for another log than the one known.
-func (v *serving) mark(log []byte) (through uint64, err error) {
-	err = v.cfg.Ledger.View(func(b *bbolt.Bucket) error {
-		if b == nil {
-			return nil
-		}
-		m, err := markOf(b, v.peer.Site)
-		if err == nil && bytes.Equal(m.GetLog(), log) {
-			through = m.GetThrough()
-		}
-		return err
-	})
-	return through, err
-}
-
 // send gives the child what is newer than it holds, now and as it is committed, and
 // acknowledges its reports.
 func (v *serving) send(ctx context.Context) error {
 	for {
 		changed := v.cfg.Ledger.Watch()
-		var due []*wire.StoredDocument
-		err := v.cfg.Ledger.View(func(b *bbolt.Bucket) error {
-			all, err := Documents(b)
-			for _, d := range all {
-				h := d.GetHeader()
-				held := v.have[KeyOf(h)]
-				// One that was concerned and is no longer must hear that, or it would apply
-				// the older version for ever.
-				if (held > 0 || passes(h, v.peer.Site)) && h.GetVersion() > held {
-					due = append(due, d)
-				}
-			}
-			return err
-		})
+		all, err := readDocuments(v.cfg.Ledger)
 		if err != nil {
 			return err
 		}
-		for _, d := range due {
+		for _, d := range v.due(all) {
 			if err := v.document(d); err != nil {
 				return err
 			}
@@ -217,14 +186,24 @@ func (v *serving) send(ctx context.Context) error {
 	}
 }
 
+// due picks what the child does not hold and is to have. One that was concerned and is no longer
+// must hear that too, or it would apply the older version for ever.
+func (v *serving) due(all []*wire.StoredDocument) []*wire.StoredDocument {
+	var due []*wire.StoredDocument
+	for _, d := range all {
+		h := d.GetHeader()
+		held := v.have[KeyOf(h)]
+		if (held > 0 || passes(h, v.peer.Site)) && h.GetVersion() > held {
+			due = append(due, d)
+		}
+	}
+	return due
+}
+
 // document sends one document. Its body is read within one transaction: a newer version may
 // let it go meanwhile.
 func (v *serving) document(d *wire.StoredDocument) error {
-	var body []byte
-	err := v.cfg.Ledger.View(func(b *bbolt.Bucket) (err error) {
-		body, err = Body(b, v.cfg.Sealer, d)
-		return err
-	})
+	body, err := readBody(v.cfg.Ledger, v.cfg.Sealer, d)
 	if err != nil {
 		return err
 	}

@@ -7,14 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"go.etcd.io/bbolt"
-	"google.golang.org/protobuf/proto"
-
 	"fengsui/cascade/wire"
 )
-
-// reportBytesMax closes a report before it fills a frame.
-const reportBytesMax = 256 << 10
 
 // session is the child's side of one stream: one goroutine takes documents in, one tells what
 // became of them, one reports states. The one that reads never writes: were it to wait until
@@ -89,22 +83,7 @@ func (s *session) tellResults(ctx context.Context) error {
 
 // greet tells what is held and learns how far the parent knows this site's log.
 func (s *session) greet() (mark uint64, err error) {
-	var have []*wire.DocumentVersion
-	var log [16]byte
-	var last uint64
-	err = s.cfg.Ledger.View(func(b *bbolt.Bucket) error {
-		docs, err := Documents(b)
-		if err != nil || b == nil {
-			return err
-		}
-		for _, d := range docs {
-			if h := d.GetHeader(); siteOf(h.GetIssuer()).Above(s.cfg.Site) {
-				have = append(have, &wire.DocumentVersion{Issuer: h.GetIssuer(), Kind: h.GetKind(), Name: h.GetName(), Version: h.GetVersion()})
-			}
-		}
-		log, last, err = logOf(b)
-		return err
-	})
+	have, log, last, err := readHeld(s.cfg.Ledger, s.cfg.Site)
 	if err != nil {
 		return 0, err
 	}
@@ -240,7 +219,7 @@ func (s *session) chunks(d *wire.Document) ([]byte, error) {
 func (s *session) report(ctx context.Context, mark uint64) error {
 	for {
 		changed := s.cfg.Ledger.Watch()
-		report, through, err := s.changes(mark)
+		report, through, err := readChanges(s.cfg.Ledger, s.cfg.Sealer, s.cfg.Site, mark)
 		if err != nil {
 			return err
 		}
@@ -280,42 +259,4 @@ func (s *session) tell(ctx context.Context, report *wire.StateReport) error {
 	}
 	s.stats.states.Add(uint64(len(report.GetStates())))
 	return nil
-}
-
-// changes gathers the next report: only about documents from above, for whose issuers it is.
-func (s *session) changes(mark uint64) (*wire.StateReport, uint64, error) {
-	report := &wire.StateReport{}
-	through := mark
-	err := s.cfg.Ledger.View(func(b *bbolt.Bucket) error {
-		list, end, err := changesAfter(b, mark, wire.ReportStatesMax)
-		if err != nil || b == nil {
-			return err
-		}
-		log, _, err := logOf(b)
-		if err != nil {
-			return err
-		}
-		report.Log = log[:]
-		size := 0
-		for _, stored := range list {
-			if !siteOf(stored.GetState().GetIssuer()).Above(s.cfg.Site) {
-				through = stored.GetChange()
-				continue
-			}
-			state, err := openState(s.cfg.Sealer, stored)
-			if err != nil {
-				return err
-			}
-			if size += proto.Size(state); size > reportBytesMax && len(report.GetStates()) > 0 {
-				report.Through = through
-				return nil
-			}
-			report.States = append(report.States, state)
-			through = stored.GetChange()
-		}
-		through = end
-		report.Through = through
-		return nil
-	})
-	return report, through, err
 }

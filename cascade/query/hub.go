@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -92,6 +93,7 @@ func (h *Hub) serveChild(ctx context.Context, conn *wire.Conn, peer identity.Pee
 	}
 	h.stats.sessions.Add(1)
 	s := newSession(conn)
+	s.peer = peer
 	h.attach(peer.Site, s)
 	defer h.detach(peer.Site, s)
 	return s.run(ctx)
@@ -117,12 +119,20 @@ func (h *Hub) detach(site identity.Site, s *session) {
 	}
 }
 
-// session returns the newest session of a child here, or nil.
+// session returns the newest session of a child here, or nil. One whose peer has been revoked
+// since it began is ended.
 func (h *Hub) session(site identity.Site) *session {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if all := h.sessions[site]; len(all) > 0 {
-		return all[len(all)-1]
+	all := slices.Clone(h.sessions[site])
+	h.mu.Unlock()
+	for _, s := range slices.Backward(all) {
+		err := h.cfg.Allow(s.peer)
+		if err == nil {
+			return s
+		}
+		h.stats.refused.Add(1)
+		h.cfg.Logger.Warn("query: session ended, the child may no longer be asked", "child", site, "err", err)
+		_ = s.conn.Close()
 	}
 	return nil
 }

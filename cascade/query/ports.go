@@ -37,7 +37,8 @@ type HubConfig struct {
 	// a stream to that node's Hub.Serve. Nil where a site has one node.
 	Locate  func(child identity.Site) (node string, ok bool)
 	Forward func(ctx context.Context, node string) (net.Conn, error)
-	// Allow is asked when a session begins; nil allows nodes of this site and of sites below.
+	// Allow is asked when a session begins and before each question to it; nil allows nodes of
+	// this site and of sites below. It must be quick.
 	Allow  func(identity.Peer) error
 	Logger *slog.Logger
 }

@@ -7,11 +7,13 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"fengsui/cascade/wire"
+	"fengsui/gmcrypto/identity"
 )
 
 // session is the asking side of a stream: questions go out, pages come in, many at once.
 type session struct {
 	conn *wire.Conn
+	peer identity.Peer        // who answers; zero for another node of this site
 	out  chan *wire.QueryDown // so that a peer that does not read delays nobody but the writer
 	done chan struct{}        // closed when the session is over
 

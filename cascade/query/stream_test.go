@@ -111,3 +111,29 @@ func TestShortListsFitIntoAFrame(t *testing.T) {
 		t.Error("the texts of the answer itself were cut")
 	}
 }
+
+func TestRevokedChildIsNotAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTree(t)
+		hub := tr.hubs[city]
+		hub.cfg.Allow = func(p identity.Peer) error {
+			if p.Site == county {
+				return wire.Refuse(wire.CodeRevoked, "revoked")
+			}
+			return nil
+		}
+		for range 2 { // with its old session, and with the ones it then tries
+			a, err := hub.Ask(t.Context(), question(city, true))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := told(a); got != "10 rows of 10; 440100 answered 440106 offline 440111 answered" {
+				t.Errorf("after the revocation: %s", got)
+			}
+			<-time.After(time.Minute)
+		}
+		if got := hub.Attached(); len(got) != 1 || got[0] != county2 {
+			t.Errorf("sessions held: %v", got)
+		}
+	})
+}

@@ -40,5 +40,5 @@
 //	'l' class(1) n(1) origin(n) epoch(4)              lane: high(8) delivered(8) shed(8) bytes(8) at(8)
 //	'r' n(1) origin(n) epoch(4) class(1) seq(8)       record: see stored.go
 //	'i' id(16)                                        own record: epoch(4) class(1) seq(8)
-//	'o'                                               own site: epoch(4) origin
+//	'o'                                               own site: epoch(4) n(1) origin(n)
 package upload
