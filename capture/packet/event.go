@@ -25,6 +25,8 @@ const (
 	EventCHDLCTooSmall
 	EventMPLSTooSmall
 	EventMPLSUnknownPayload
+	EventNSHTooSmall
+	EventNSHUnknownPayload
 	EventRawInvalidVersion
 	EventIPv4TooSmall
 	EventIPv4WrongVersion
@@ -113,6 +115,7 @@ var eventNames = [EventCount]string{
 	EventPPPoETooSmall: "pppoe.pkt_too_small", EventPPPoEWrongCode: "pppoe.wrong_code", EventPPPoEMalformedTags: "pppoe.malformed_tags",
 	EventCHDLCTooSmall: "chdlc.pkt_too_small",
 	EventMPLSTooSmall:  "mpls.header_too_small", EventMPLSUnknownPayload: "mpls.unknown_payload_type",
+	EventNSHTooSmall: "nsh.header_too_small", EventNSHUnknownPayload: "nsh.unknown_payload",
 	EventRawInvalidVersion: "ipraw.invalid_ip_version",
 	EventIPv4TooSmall:      "ipv4.pkt_too_small", EventIPv4WrongVersion: "ipv4.wrong_ip_version", EventIPv4HeaderTooSmall: "ipv4.hlen_too_small",
 	EventIPv4LenBelowHeader: "ipv4.iplen_smaller_than_hlen", EventIPv4Truncated: "ipv4.trunc_pkt",

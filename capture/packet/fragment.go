@@ -3,6 +3,7 @@ package packet
 import (
 	"encoding/binary"
 	"net/netip"
+	"sort"
 	"time"
 )
 
@@ -10,7 +11,7 @@ import (
 type DefragLimits struct {
 	TrackersMax  int           // packets being put together at once, 4096; the oldest gives way
 	BytesMax     int           // bytes they hold together, 32 MiB; the oldest gives way
-	FragmentsMax int           // fragments of one packet, 256; the packet is given up
+	FragmentsMax int           // fragments of one packet, 8192 (65 535 bytes in eights); later ones are ignored
 	Timeout      time.Duration // packet time a packet may take to arrive, 60 s
 }
 
@@ -22,7 +23,7 @@ func (l *DefragLimits) fill() {
 		l.BytesMax = 32 << 20
 	}
 	if l.FragmentsMax <= 0 {
-		l.FragmentsMax = 256
+		l.FragmentsMax = 8192
 	}
 	if l.Timeout <= 0 {
 		l.Timeout = 60 * time.Second
@@ -58,6 +59,8 @@ type fragTracker struct {
 	last       time.Time
 	data       []byte
 	parts      []fragPart // sorted by start
+	longest    int        // length of the longest part: how far back an overlap may begin
+	covered    int        // bytes that have come at least once
 	total      int        // -1 until the last fragment has come
 	header     []byte     // of the first fragment
 	proto      Proto
@@ -185,28 +188,47 @@ func (t *fragTracker) add(p *Packet, start, end, partsMax int, bytes *int) bool 
 		}
 		*bytes += cap(t.data) - before
 	}
-	keepUntil, at := start, 0
-	for i, q := range t.parts {
-		if q.start < end && start < q.end {
-			t.events.Add(pick(p, EventIPv4FragOverlap, EventIPv6FragOverlap))
+	at := sort.Search(len(t.parts), func(i int) bool { return t.parts[i].start > start })
+	first := at
+	for first > 0 && t.parts[first-1].start+t.longest > start {
+		first--
+	}
+	keepUntil, pos, fresh, overlap := start, start, 0, false
+	for i := first; i < len(t.parts) && t.parts[i].start < end; i++ {
+		q := t.parts[i]
+		if q.end <= start {
+			continue
 		}
-		if q.start <= start {
+		overlap = true
+		if i < at { // it began first, or at the same place: its bytes stay
 			keepUntil = max(keepUntil, q.end)
-			at = i + 1
 		}
+		fresh += max(0, q.start-pos)
+		pos = max(pos, q.end)
+	}
+	fresh += max(0, end-pos)
+	if overlap {
+		t.events.Add(pick(p, EventIPv4FragOverlap, EventIPv6FragOverlap))
 	}
 	if keepUntil < end {
 		copy(t.data[keepUntil:end], p.IPPayload[keepUntil-start:])
 	}
+	t.covered += fresh
+	t.longest = max(t.longest, end-start)
 	t.parts = append(t.parts, fragPart{})
 	copy(t.parts[at+1:], t.parts[at:])
 	t.parts[at] = fragPart{start, end}
 	return true
 }
 
+// complete tells whether every byte up to the last fragment's end has come. Bytes beyond that end (fragments that
+// contradict it) do not count as holes.
 func (t *fragTracker) complete() bool {
-	if t.total < 0 || !t.haveFirst {
+	if t.total < 0 || !t.haveFirst || t.covered < t.total {
 		return false
+	}
+	if t.covered == t.total && t.parts[len(t.parts)-1].end <= t.total {
+		return true
 	}
 	reach := 0
 	for _, q := range t.parts {

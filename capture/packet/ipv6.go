@@ -49,6 +49,9 @@ func (p *Packet) decodeExtensions(next byte, b []byte) Event {
 	for range extHeadersMax {
 		p.Proto = Proto(next)
 		p.IPPayload = b
+		if p.ExtHdrs != 0 && len(b) < 2 && next != 59 {
+			return p.fail(EventIPv6ExtTruncated)
+		}
 		switch next {
 		case 0, 43, 60, 135, 139, 140: // hop-by-hop, routing, destination, mobility, HIP, Shim6
 			if len(b) < 8 {

@@ -17,6 +17,7 @@ const (
 	EtherTypePPPoED = 0x8863
 	EtherTypePPPoES = 0x8864
 	EtherTypeQinQ   = 0x88a8
+	EtherTypeNSH    = 0x894f
 	EtherTypeQinQ91 = 0x9100
 )
 
@@ -110,6 +111,8 @@ func (p *Packet) decodeEtherType(t uint16, b []byte) Event {
 			b = b[4:]
 		case EtherTypePPPoES:
 			return p.decodePPPoE(b)
+		case EtherTypeNSH:
+			return p.decodeNSH(b)
 		case EtherTypeMPLS, EtherTypeMPLSMC:
 			return p.decodeMPLS(b)
 		case EtherTypeARP, EtherTypePPPoED:
@@ -187,7 +190,11 @@ func (p *Packet) decodePPP(b []byte) Event {
 	} else if len(b) >= 4 && (b[0] == 0x0f || b[0] == 0x8f) && b[1] == 0 { // Cisco HDLC inside the PPP link type
 		return p.decodeCHDLC(b)
 	}
-	return p.decodePPPProto(b)
+	e := p.decodePPPProto(b)
+	if e == EventNone && p.IPVersion == 0 {
+		p.Events.Add(EventPPPUnsupported)
+	}
+	return e
 }
 
 func (p *Packet) decodePPPProto(b []byte) Event {
@@ -207,7 +214,6 @@ func (p *Packet) decodePPPProto(b []byte) Event {
 		return p.decodeIPv6(rest)
 	}
 	if proto >= 0x4000 || proto&0xff == 0 && proto < 0x4000 {
-		p.Events.Add(EventPPPUnsupported)
 		return EventNone // LCP and its kin: well-formed, nothing for us
 	}
 	return p.fail(EventPPPWrongType)
@@ -233,6 +239,31 @@ func (p *Packet) decodeCHDLC(b []byte) Event {
 		return p.fail(EventCHDLCTooSmall)
 	}
 	return p.decodeEtherType(binary.BigEndian.Uint16(b[2:]), b[4:])
+}
+
+// decodeNSH skips a network service header (RFC 8300).
+func (p *Packet) decodeNSH(b []byte) Event {
+	if len(b) < 8 {
+		return p.fail(EventNSHTooSmall)
+	}
+	n := int(binary.BigEndian.Uint16(b)&0x3f) * 4
+	if n < 8 || n > len(b) {
+		return p.fail(EventNSHTooSmall)
+	}
+	next := b[3]
+	b = b[n:]
+	switch next {
+	case 1:
+		p.EtherType = EtherTypeIPv4
+		return p.decodeIPv4(b)
+	case 2:
+		p.EtherType = EtherTypeIPv6
+		return p.decodeIPv6(b)
+	case 3:
+		return p.decodeEthernet(b)
+	}
+	p.Events.Add(EventNSHUnknownPayload)
+	return EventNone
 }
 
 func (p *Packet) decodeMPLS(b []byte) Event {

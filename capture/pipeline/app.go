@@ -171,7 +171,7 @@ func (w *Pipeline) detect(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Dir
 		}
 		found, reversed, pending := proto.Detect(w.protocols, &probe)
 		if found != nil {
-			turn := reversed && f.TCP.Midstream
+			turn := reversed && f.TCP.Midstream && !f.TCP.Shown()
 			if turn {
 				w.table.Swap(f)
 				l.tried[0], l.tried[1] = l.tried[1], l.tried[0]

@@ -35,8 +35,10 @@ func (w *Pipeline) packet(p *packet.Packet, level int) {
 		}
 		return
 	}
+	// The tunnel's header is read first: what is wrong with it is an event of the outer packet.
+	inner := !w.cfg.NoTunnels && level+1 < len(w.pkts) && p.DecodeInner(&w.pkts[level+1])
 	w.handle(p)
-	if !w.cfg.NoTunnels && level+1 < len(w.pkts) && p.DecodeInner(&w.pkts[level+1]) {
+	if inner {
 		w.stats.Inner++
 		w.packet(&w.pkts[level+1], level+1)
 	}
@@ -135,11 +137,17 @@ func (w *Pipeline) tcp(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Direct
 		}
 		return dir
 	}
+	if s.State < stream.StateEstablished {
+		return dir // data of a SYN waits for the handshake
+	}
 	client := f.Client
 	w.feed(p, f, l, dir.Other())
 	if f.Client != client { // recognition turned the flow round
 		dir = dir.Other()
 		client = f.Client
+	}
+	if !s.Async && !s.Finished(dir) {
+		return dir // nothing of its own direction can have become visible
 	}
 	w.feed(p, f, l, dir)
 	if f.Client != client {

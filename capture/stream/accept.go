@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"slices"
+
 	"fengsui/capture/packet"
 )
 
@@ -143,6 +145,12 @@ func (a *Assembler) store(s *Session, x *side, off int64, p *packet.Packet) {
 		}
 		payload, off = payload[-off:], 0
 	}
+	payload = a.cutUrgent(x, off, payload, p)
+	off = x.inStream(off)
+	end = off + int64(len(payload))
+	if len(payload) == 0 {
+		return
+	}
 	if end > a.cfg.Depth {
 		if !x.depth {
 			x.depth, x.depthAt = true, a.cfg.Depth
@@ -173,6 +181,36 @@ func (a *Assembler) store(s *Session, x *side, off int64, p *packet.Packet) {
 		a.stats.DroppedOrder++
 		Note(p, EventNoSegment)
 	}
+}
+
+// cutUrgent takes urgent bytes out of a segment. The receiving program does not read them in line (RFC 9293 3.8.5 and
+// what hosts do), so a word with one in its middle is whole for the program, and must be for us.
+func (a *Assembler) cutUrgent(x *side, off int64, b []byte, p *packet.Packet) []byte {
+	if u := int64(p.TCP.Urgent); p.TCP.Flags&packet.URG != 0 && u > 0 && u <= int64(len(b)) {
+		at := off + u - 1
+		last := int64(-1)
+		if n := len(x.urgent); n > 0 {
+			last = x.urgent[n-1]
+		}
+		switch {
+		case at <= last || x.inStream(at) < x.win.end() || len(x.win.early) > 0:
+			// Known, or behind bytes that are stored already: their places cannot change any more.
+		case len(x.urgent) >= urgentMax:
+			Note(p, EventUrgentDropped)
+		default:
+			x.urgent = append(x.urgent, at)
+		}
+	}
+	if len(x.urgent) == 0 || x.urgent[len(x.urgent)-1] < off {
+		return b
+	}
+	a.scratch = a.scratch[:0]
+	for i, c := range b {
+		if !slices.Contains(x.urgent, off+int64(i)) {
+			a.scratch = append(a.scratch, c)
+		}
+	}
+	return a.scratch
 }
 
 // advance follows FINs and their acknowledgements.

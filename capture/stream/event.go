@@ -52,6 +52,7 @@ const (
 	EventOverlapDifferent
 	EventDepthReached
 	EventUrgentDropped
+	EventRSTInject
 	EventCount // not an event: how many there are
 )
 
@@ -75,7 +76,7 @@ var eventNames = [EventCount]string{
 	EventPacketInvalidAck: "pkt_invalid_ack", EventPacketBrokenAck: "pkt_broken_ack", EventInvalidTimestamp: "pkt_invalid_timestamp",
 	EventBadWindowUpdate: "pkt_bad_window_update", EventRetransmission: "pkt_retransmission", EventNoSegment: "reassembly_no_segment",
 	EventGap: "reassembly_seq_gap", EventOverlapDifferent: "reassembly_overlap_different_data", EventDepthReached: "reassembly_depth_reached",
-	EventUrgentDropped: "reassembly_urgent_oob_limit_reached",
+	EventUrgentDropped: "reassembly_urgent_oob_limit_reached", EventRSTInject: "suspected_rst_inject",
 }
 
 // String returns the event's name.

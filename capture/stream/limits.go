@@ -39,6 +39,9 @@ func (c *Config) fill() {
 // regionsMax bounds how many unacknowledged segments are told apart for the overlap policy.
 const regionsMax = 256
 
+// urgentMax bounds the urgent bytes taken out of one direction; later ones stay in the stream.
+const urgentMax = 64
+
 // Stats count what an Assembler did. Drops are segments, not bytes.
 type Stats struct {
 	Sessions       uint64

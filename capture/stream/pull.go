@@ -19,7 +19,7 @@ func (s *Session) visible(x *side) int64 {
 	if s.flush {
 		return end
 	}
-	return max(min(x.acked, end), x.win.base)
+	return max(min(x.inStream(x.acked), end), x.win.base)
 }
 
 // Position is the stream offset of the first byte Ready returns.
@@ -43,6 +43,7 @@ func (s *Session) Hole(dir Direction) int64 {
 	if x.fin >= 0 {
 		limit = min(limit, x.fin)
 	}
+	limit = x.inStream(limit)
 	if len(x.win.early) > 0 {
 		first := x.win.early[0].off
 		if s.flush {
@@ -67,7 +68,7 @@ func (a *Assembler) Skip(s *Session, dir Direction, n int64) {
 	a.stats.Gaps++
 	a.stats.GapBytes += uint64(n)
 	x.win.skip(n, &a.cfg, &a.pool)
-	x.next = max(x.next, x.win.end())
+	x.next = max(x.next, x.win.end()+int64(len(x.urgent)))
 }
 
 // Pending tells how many bytes Raw would show for the first time.
@@ -96,6 +97,7 @@ func (a *Assembler) Raw(s *Session, dir Direction, c *Chunk) bool {
 	if c.Gap {
 		w.gap = false
 	}
+	x.started = true
 	w.raw = to
 	w.shown = max(w.shown, to)
 	return true
@@ -143,3 +145,6 @@ func (s *Session) Flush() {
 		s.flush = true
 	}
 }
+
+// Shown tells whether Raw has shown any byte of the session.
+func (s *Session) Shown() bool { return s.side[0].started || s.side[1].started }

@@ -62,11 +62,11 @@ type side struct {
 	wscale   uint8
 	hasTS    bool
 	ts       uint32
-	fin      int64 // offset of its FIN, -1 when none was seen
-	depth    bool  // the depth limit was reached
-	depthAt  int64 // where
-	gaps     int64 // bytes lost
-	started  bool  // some chunk was shown by Raw
+	fin      int64   // offset of its FIN, -1 when none was seen
+	depth    bool    // the depth limit was reached
+	depthAt  int64   // where
+	gaps     int64   // bytes lost
+	urgent   []int64 // offsets of urgent bytes, which are not part of the stream the application reads
 	win      window
 }
 
@@ -90,6 +90,8 @@ type Session struct {
 	synData int64 // bytes of data in the SYN, until the SYN/ACK decides
 	scaled  bool  // both sides agreed on window scaling
 	flush   bool  // the end has come: unacknowledged bytes count too
+	resetBy Direction
+	before  State // state when a RST closed it
 	alt     []synAck
 }
 
@@ -102,10 +104,10 @@ func (s *Session) GapBytes(dir Direction) uint64 { return uint64(s.side[dir].gap
 // DepthReached tells whether a direction is no longer put together because it is too long.
 func (s *Session) DepthReached(dir Direction) bool { return s.side[dir].depth }
 
-// Finished tells whether a side has sent FIN and the other has acknowledged it, or the session was reset or ended.
+// Finished tells whether all a side will send is there and acknowledged up to its FIN, or the session has ended.
 func (s *Session) Finished(dir Direction) bool {
 	x := &s.side[dir]
-	return s.flush || s.Reset || x.fin >= 0 && x.acked >= x.fin
+	return s.flush || x.fin >= 0 && x.acked >= x.fin
 }
 
 // InitialSeq returns the sequence number of the first byte after the SYN.
@@ -117,12 +119,26 @@ func (x *side) offset(seq uint32) int64 {
 	return ref + int64(int32(seq-x.isn-1-uint32(ref)))
 }
 
+// inStream turns an offset by sequence number into one in the stream the application reads.
+func (x *side) inStream(off int64) int64 {
+	n := int64(0)
+	for _, u := range x.urgent {
+		if u >= off {
+			break
+		}
+		n++
+	}
+	return off - n
+}
+
 // Assembler follows sessions. It holds the memory all of them share.
 type Assembler struct {
 	cfg   Config
 	pool  pool
 	stats Stats
 	free  []*Session
+
+	scratch []byte
 }
 
 // NewAssembler returns an Assembler without sessions.
@@ -167,7 +183,9 @@ func (a *Assembler) Release(s *Session) {
 		return
 	}
 	var keep [2]window
+	var urgent [2][]int64
 	for i := range keep {
+		urgent[i] = s.side[i].urgent[:0]
 		keep[i] = window{regions: s.side[i].win.regions[:0], early: s.side[i].win.early[:0]}
 		if cap(keep[i].early) > 64 {
 			keep[i].early = nil
@@ -175,6 +193,7 @@ func (a *Assembler) Release(s *Session) {
 	}
 	*s = Session{alt: s.alt[:0]}
 	s.side[0].win, s.side[1].win = keep[0], keep[1]
+	s.side[0].urgent, s.side[1].urgent = urgent[0], urgent[1]
 	a.free = append(a.free, s)
 }
 

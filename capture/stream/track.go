@@ -32,6 +32,9 @@ func (a *Assembler) step(s *Session, p *packet.Packet, dir Direction) bool {
 		if f&packet.SYN != 0 {
 			Note(p, EventShutdownSynResend)
 		}
+		if s.Reset && dir == s.resetBy && f&(packet.RST|packet.SYN) == 0 && s.before >= StateEstablished {
+			return a.resume(s, p, dir)
+		}
 		return f&packet.SYN == 0 && a.late(s, p, dir)
 	}
 	switch {
@@ -114,6 +117,7 @@ func (a *Assembler) synPayload(s *Session, x *side, p *packet.Packet) {
 	if what, _ := x.win.insert(0, p.Payload, &a.cfg, &a.pool); what == stored {
 		s.synData = int64(len(p.Payload))
 		x.next = s.synData
+		p.InStream = true
 	}
 }
 
@@ -138,7 +142,7 @@ func (a *Assembler) handshake(s *Session, p *packet.Packet, dir Direction) bool 
 			Note(p, EventRSTInvalid)
 			return false
 		}
-		s.State, s.Reset = StateClosed, true
+		s.closeBy(dir)
 		return true
 	case t.Flags&packet.FIN != 0 && t.Flags&packet.SYN != 0:
 		return false
@@ -355,7 +359,23 @@ func (a *Assembler) reset(s *Session, p *packet.Packet, dir Direction) bool {
 			y.acked = max(y.acked, ack)
 		}
 	}
+	s.closeBy(dir)
+	return true
+}
+
+func (s *Session) closeBy(dir Direction) {
+	s.before, s.resetBy = s.State, dir
 	s.State, s.Reset = StateClosed, true
+}
+
+// resume goes on with a session whose RST its alleged sender does not know of: it was injected.
+func (a *Assembler) resume(s *Session, p *packet.Packet, dir Direction) bool {
+	s.State, s.Reset = s.before, false
+	if !a.data(s, p, dir) {
+		s.State, s.Reset = StateClosed, true
+		return false
+	}
+	Note(p, EventRSTInject)
 	return true
 }
 

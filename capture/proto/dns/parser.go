@@ -113,9 +113,9 @@ func (p *Parser) message(c *proto.Context, dir flow.Direction, b []byte) {
 	}
 	if !p.mdns {
 		if t.Response && dir == flow.ToServer {
-			t.Anomaly("not_request")
+			t.Anomaly("not_a_request")
 		} else if !t.Response && dir == flow.ToClient {
-			t.Anomaly("not_response")
+			t.Anomaly("not_a_response")
 		}
 	}
 	c.Begin(t)

@@ -66,6 +66,10 @@ func parseCoding(w []byte) (coding, bool) {
 		return gzipped, true
 	case equalFold(w, "deflate") || equalFold(w, "x-deflate"):
 		return deflated, true
+	case bytes.Contains(bytes.ToLower(w), []byte("gzip")):
+		return gzipped, false
+	case bytes.Contains(bytes.ToLower(w), []byte("deflate")):
+		return deflated, false
 	case equalFold(w, "br") || equalFold(w, "zstd") || equalFold(w, "compress") || equalFold(w, "lzma"):
 		return other, true
 	}

@@ -21,13 +21,32 @@ func headersEnd(b []byte, from int) int {
 			return -1
 		}
 		i += j + 1
-		switch rest := b[i:]; {
-		case hasPrefix(rest, "\n"):
-			return i + 1
-		case hasPrefix(rest, "\r\n"):
-			return i + 2
+		end := i
+		for end < len(b) && b[end] == '\r' { // servers take any number of CR in front of the LF
+			end++
+		}
+		if end < len(b) && b[end] == '\n' {
+			return end + 1
 		}
 	}
+}
+
+// isSpace tells what surrounds names and values without belonging to them; NUL counts, as it does for servers.
+func isSpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' || c == 0 }
+
+// trim takes white space off both ends. The result is never nil, also when nothing is left.
+func trim(b []byte) []byte {
+	b = b[:len(b):len(b)]
+	for len(b) > 0 && isSpace(b[0]) {
+		b = b[1:]
+	}
+	for len(b) > 0 && isSpace(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }
 
 // parseHeaders reads a header block (with or without its blank line) into m. block is kept.
@@ -40,10 +59,7 @@ func (t *Transaction) parseHeaders(dir flow.Direction, block []byte, l *Limits) 
 
 // readFields splits a block into fields, unfolds and joins.
 func (t *Transaction) readFields(dir flow.Direction, block []byte, l *Limits) []Header {
-	side := "request"
-	if dir == flow.ToClient {
-		side = "response"
-	}
+	side := sideName(dir)
 	list := make([]Header, 0, bytes.Count(block, []byte{'\n'}))
 	total := 0
 	for len(block) > 0 {
@@ -60,10 +76,10 @@ func (t *Transaction) readFields(dir flow.Direction, block []byte, l *Limits) []
 			break
 		}
 		// obs-fold (RFC 9112 5.2): a line that begins with white space continues the one before.
-		for len(block) > 0 && (block[0] == ' ' || block[0] == '\t') {
+		for len(block) > 0 && (block[0] == ' ' || block[0] == '\t' || block[0] == 0) {
 			var more []byte
 			more, block = nextLine(block)
-			more = bytes.TrimSpace(more)
+			more = trim(more)
 			if len(more) == 0 {
 				break
 			}
@@ -75,14 +91,22 @@ func (t *Transaction) readFields(dir flow.Direction, block []byte, l *Limits) []
 			t.Anomaly(side + "_field_missing_colon")
 			name, value = nil, line
 		}
-		value = bytes.TrimSpace(value)
-		if trimmed := bytes.TrimSpace(name); len(trimmed) != len(name) || len(name) == 0 && colon {
+		value = trim(value)
+		if trimmed := trim(name); len(trimmed) != len(name) || len(name) == 0 && colon {
 			t.Anomaly(side + "_header_invalid")
 			name = trimmed
 		}
 		list = t.addField(list, name, value, side)
 	}
 	return list
+}
+
+// sideName is the word anomalies have for a side.
+func sideName(dir flow.Direction) string {
+	if dir == flow.ToClient {
+		return "response"
+	}
+	return "request"
 }
 
 // addField appends a field or joins it to an earlier one of its name.
@@ -160,10 +184,7 @@ func isCookie(dir flow.Direction, name []byte) bool {
 
 // framing reads Content-Length and Transfer-Encoding.
 func (t *Transaction) framing(dir flow.Direction, m *Message) {
-	side := "request"
-	if dir == flow.ToClient {
-		side = "response"
-	}
+	side := sideName(dir)
 	m.ContentLength = -1
 	if te := m.Get("transfer-encoding"); te != nil {
 		if bytes.Contains(bytes.ToLower(te), []byte("chunked")) {

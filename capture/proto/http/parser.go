@@ -205,11 +205,7 @@ func (p *Parser) headers(c *proto.Context, dir flow.Direction, b []byte) (int, p
 		if len(b) <= p.limits.HeaderBytesMax {
 			return 0, proto.Continue
 		}
-		side := "request"
-		if dir == flow.ToClient {
-			side = "response"
-		}
-		h.tx.Anomaly(side + "_field_too_long")
+		h.tx.Anomaly(sideName(dir) + "_field_too_long")
 		h.tx.Touch(dir)
 		return 0, proto.Fail
 	}
@@ -235,13 +231,12 @@ func (p *Parser) chunkSize(c *proto.Context, dir flow.Direction, b []byte) (int,
 	size, ok := int64(0), false
 	if i >= 0 {
 		size, ok = chunkNumber(b[:i])
+		if ok && bytes.IndexByte(b[:i], ';') >= 0 {
+			h.tx.Anomaly(sideName(dir) + "_chunk_extension")
+		}
 	}
 	if !ok {
-		side := "invalid_request_chunk_len"
-		if dir == flow.ToClient {
-			side = "invalid_response_chunk_len"
-		}
-		h.tx.Anomaly(side)
+		h.tx.Anomaly("invalid_" + sideName(dir) + "_chunk_len")
 		// As libhtp does: what follows is taken for a body that ends with the connection.
 		h.stage = atClose
 		h.body.write(b)

@@ -118,6 +118,17 @@ func (t *Transaction) hosts(dir flow.Direction) {
 	}
 }
 
+// authorization notes schemes that servers do not know.
+func (t *Transaction) authorization(v []byte) {
+	scheme, _, _ := bytes.Cut(v, []byte{' '})
+	switch {
+	case v == nil, equalFold(scheme, "basic"), equalFold(scheme, "digest"), equalFold(scheme, "bearer"):
+	case equalFold(scheme, "negotiate"), equalFold(scheme, "ntlm"):
+	default:
+		t.Anomaly("request_auth_unrecognized")
+	}
+}
+
 // requestHeaders decides what follows a request's header block.
 func (p *Parser) requestHeaders(c *proto.Context) proto.Verdict {
 	h := &p.half[flow.ToServer]
@@ -125,6 +136,7 @@ func (p *Parser) requestHeaders(c *proto.Context) proto.Verdict {
 	r := &t.Request
 	t.hosts(flow.ToServer)
 	t.framing(flow.ToServer, &r.Message)
+	t.authorization(r.Get("authorization"))
 	t.advance(flow.ToServer, InBody)
 	switch {
 	case r.Chunked:

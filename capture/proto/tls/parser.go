@@ -178,7 +178,7 @@ func (p *Parser) message(c *proto.Context, dir flow.Direction, kind byte, b []by
 			return // repeated after a HelloRetryRequest: the first one is the client's fingerprint
 		}
 		if !t.Client.parse(b) {
-			t.Anomaly("invalid_client_hello")
+			t.Anomaly("invalid_handshake_message")
 		}
 		c.Flush[dir] = true
 		t.advance(dir, HelloDone)
@@ -187,7 +187,7 @@ func (p *Parser) message(c *proto.Context, dir flow.Direction, kind byte, b []by
 			return
 		}
 		if !t.Server.parse(b) {
-			t.Anomaly("invalid_server_hello")
+			t.Anomaly("invalid_handshake_message")
 			return
 		}
 		t.Version = t.Server.Version
