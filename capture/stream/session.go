@@ -66,6 +66,7 @@ type side struct {
 	depth    bool    // the depth limit was reached
 	depthAt  int64   // where
 	gaps     int64   // bytes lost
+	started  bool    // Raw has shown some of it
 	urgent   []int64 // offsets of urgent bytes, which are not part of the stream the application reads
 	win      window
 }
