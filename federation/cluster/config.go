@@ -42,6 +42,8 @@ type Config struct {
 	SnapshotEntries uint64
 	SnapshotBytes   uint64
 	TrailingBytes   uint64
+	// SegmentBytes is the size of one file of the log, allocated in advance; default 16 MiB.
+	SegmentBytes uint64
 	// FreeBytesMin is the free disk space below which this node, as leader, refuses
 	// proposals (ErrLowSpace); a quarter of it is kept for commands with
 	// fsm.FlagReserve. Default 256 MiB.
@@ -75,6 +77,7 @@ func (c Config) withDefaults() (Config, error) {
 	setBytes(&c.SnapshotEntries, 8192)
 	setBytes(&c.SnapshotBytes, 128<<20)
 	setBytes(&c.TrailingBytes, 64<<20)
+	setBytes(&c.SegmentBytes, 16<<20)
 	setBytes(&c.FreeBytesMin, 256<<20)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -82,6 +85,9 @@ func (c Config) withDefaults() (Config, error) {
 	var problems []error
 	if c.Node == "" || len(c.Node) > textBytesMax {
 		problems = append(problems, errors.New("a node name is needed"))
+	}
+	if c.SegmentBytes < 64<<10 || c.SegmentBytes > 1<<30 {
+		problems = append(problems, fmt.Errorf("log segments of %d bytes, want 64 KiB to 1 GiB", c.SegmentBytes))
 	}
 	if c.Dir == "" {
 		problems = append(problems, errors.New("a directory is needed"))

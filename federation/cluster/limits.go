@@ -15,9 +15,8 @@ const (
 	textBytesMax       = 1024                 // an error text or an address on the wire
 	serversMax         = 64                   // servers in one answer
 
-	appendEntriesMax = 64       // log entries raft sends, stores and applies at once
-	logCacheEntries  = 128      // recent entries kept in memory for followers that keep up
-	segmentBytes     = 16 << 20 // one raft-wal file; preallocated
+	appendEntriesMax = 64  // log entries raft sends, stores and applies at once
+	logCacheEntries  = 128 // recent entries kept in memory for followers that keep up
 	snapshotsKept    = 2
 	trailingMin      = 256    // entries always kept after a snapshot
 	trailingMax      = 20_480 // entries never kept beyond

@@ -173,7 +173,7 @@ func appendText(b []byte, s string) []byte {
 }
 
 func encodeProposal(cmds []fsm.Command) ([]byte, error) {
-	b := make([]byte, 2)
+	b := binary.BigEndian.AppendUint16(nil, 0)
 	count := uint16(0)
 	for len(cmds) > 0 {
 		n := entryLen(cmds)

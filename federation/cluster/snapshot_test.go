@@ -13,11 +13,12 @@ import (
 func withSnapshots(c *Config) {
 	c.SnapshotEntries = 1 << 40
 	c.TrailingBytes = 1
+	c.SegmentBytes = 64 << 10
 }
 
 // segmentFiller is a body with which compact fills more than one segment: in the last one
 // raft-wal still finds entries that have been cut off.
-const segmentFiller = 80 << 10
+const segmentFiller = 1 << 10
 
 // compact fills the log beyond what is kept after a snapshot, and takes one.
 func (m *member) compact(base uint64, bodyBytes int) {

@@ -51,7 +51,7 @@ func openStorage(cfg *Config, log *logAdapter) (_ *storage, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the snapshots in %s: %w", cfg.Dir, err)
 	}
-	w, err := wal.Open(logDir, wal.WithLogger(log.hclog()), wal.WithSegmentSize(segmentBytes))
+	w, err := wal.Open(logDir, wal.WithLogger(log.hclog()), wal.WithSegmentSize(int(cfg.SegmentBytes)))
 	if err != nil {
 		return nil, fmt.Errorf("opening the log in %s: %w", logDir, err)
 	}

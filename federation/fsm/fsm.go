@@ -191,7 +191,7 @@ func (f *FSM) note(out *batch, logs []*raft.Log) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range logs {
-		if out.responses[i] == errNoEffect {
+		if err, isErr := out.responses[i].(error); isErr && errors.Is(err, errNoEffect) {
 			f.stats.Replayed++
 		} else {
 			f.stats.Entries++
