@@ -11,6 +11,7 @@ import (
 
 // TestThreeTiers tells the main story over real QUIC: an alert climbs, a policy descends, a line is cut and nothing is lost.
 func TestThreeTiers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	p1 := w.add("440000", "n1", "").start()

@@ -117,11 +117,15 @@ func (t *tree) loops() ([]func(context.Context) error, error) {
 	if err != nil {
 		return nil, err
 	}
+	var last lastStream
 	open := func(kind link.Kind) func(context.Context) (net.Conn, error) {
 		return func(ctx context.Context) (net.Conn, error) {
 			s, err := line.Open(ctx, kind)
 			if err != nil {
 				return nil, err
+			}
+			if kind == link.KindUpload {
+				last.set(s)
 			}
 			return s, nil
 		}
@@ -154,7 +158,57 @@ func (t *tree) loops() ([]func(context.Context) error, error) {
 		return nil, err
 	}
 	t.up.set(line, up)
-	return []func(context.Context) error{line.Run, up.Run, down.Run, asked.Run, beat.Run, func(ctx context.Context) error { return t.rememberParent(ctx, news) }}, nil
+	return []func(context.Context) error{line.Run, up.Run, down.Run, asked.Run, beat.Run, func(ctx context.Context) error { return t.rememberParent(ctx, news) }, func(ctx context.Context) error { return t.watchLine(ctx, line, up, &last) }}, nil
+}
+
+// Times after which a parent's node that takes nothing is left for another.
+const (
+	lineLook  = time.Second
+	lineStuck = 5 * time.Second
+)
+
+// lastStream is the upload stream opened last: it tells which node of the parent is meant.
+type lastStream struct {
+	mu sync.Mutex
+	s  *link.Stream
+}
+
+func (l *lastStream) set(s *link.Stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.s = s
+}
+
+func (l *lastStream) get() *link.Stream {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.s
+}
+
+// watchLine moves the line to another node of the parent when the present one answers but takes no records: it may have lost its own site.
+func (t *tree) watchLine(ctx context.Context, line *uplink.Uplink, up *upload.Client, last *lastStream) error {
+	tick := time.NewTicker(lineLook)
+	defer tick.Stop()
+	before, since := up.Stats(), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now := up.Stats()
+		if now.Delivered != before.Delivered || now.Failures == before.Failures {
+			if now.Delivered != before.Delivered {
+				before, since = now, time.Now()
+			}
+			continue
+		}
+		if s := last.get(); s != nil && time.Since(since) > lineStuck && line.Status().Connected {
+			t.n.log.Warn("the parent's node takes no records: trying another", "peer", s.Peer().String())
+			line.Avoid(s)
+			before, since = now, time.Now()
+		}
+	}
 }
 
 // uplinkParent says where the parent is now: as the configuration insists, else as the ledger remembers.

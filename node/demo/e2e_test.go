@@ -205,7 +205,7 @@ func TestStory(t *testing.T) {
 	before := ""
 	if sniff {
 		attributes = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-		before = "ip link set lo up; " + tcpdump + " -i lo -s 0 -B 65536 -U -w " + wire + " 2>" + wire + ".log & while ! grep -q listening " + wire + ".log 2>/dev/null; do sleep 0.05; done;"
+		before = "ip link set lo up; " + tcpdump + " -i lo -s 0 -B 65536 -U -w " + wire + " >/dev/null 2>" + wire + ".log & echo $! >" + wire + ".pid; while ! grep -q listening " + wire + ".log 2>/dev/null; do sleep 0.05; done;"
 	}
 	began := time.Now()
 	p := launch(t, attributes, before, "--once", "--json", "--keep")

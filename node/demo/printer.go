@@ -26,8 +26,8 @@ const (
 	columnsNone   = 100 // where the output is no terminal
 	columnsLeast  = 40
 	indent        = "     "
-	nameColumns   = 18
-	figureColumns = 10
+	nameColumns   = 19
+	figureColumns = 9
 )
 
 func newPrinter(w io.Writer, asJSON bool, getenv func(string) string) *printer {

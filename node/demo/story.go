@@ -89,13 +89,13 @@ func (s *story) start(ctx context.Context) error {
 		return err
 	}
 	sites := map[string]float64{}
-	for _, site := range []struct{ code, what string }{
-		{province, "root of trust; three nodes vote"},
-		{city, "invited, asked, approved by " + province + "; three nodes vote"},
-		{county, "invited, asked, approved by " + city + "; the sensor"},
-		{sibling, "invited, asked, approved by " + city},
+	for _, site := range []struct{ branch, code, what string }{
+		{"", province, "root of trust; three nodes vote"},
+		{"└ ", city, "invited, asked, approved by the province; three nodes vote"},
+		{"  ├ ", county, "invited, asked, approved by the city; sees traffic"},
+		{"  └ ", sibling, "invited, asked, approved by the city"},
 	} {
-		s.out.fact(named(site.code), site.what, took(spans[site.code]))
+		s.out.fact(site.branch+named(site.code), site.what, took(spans[site.code]))
 		sites[site.code] = ms(spans[site.code])
 	}
 	s.out.end(map[string]any{"processes": len(s.lab.Nodes), "dir": s.lab.Dir, "sites_ms": sites})

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"fengsui/node/api"
@@ -95,7 +97,7 @@ func (s *story) cut(ctx context.Context) error {
 		return fmt.Errorf("%d records came through the cut", seen-before)
 	}
 	s.summary.OfflineDetected = len(own) - before
-	s.out.fact(named(county), fmt.Sprintf("goes on detecting: %d alerts in its own ledger, %d at the city", len(own), before), fmt.Sprintf("+%d", s.summary.OfflineDetected))
+	s.out.fact(named(county), fmt.Sprintf("detects alone: %d alerts in its ledger, %d at the city", len(own), before), fmt.Sprintf("+%d", s.summary.OfflineDetected))
 	if s.summary.OfflineDetected != n {
 		return fmt.Errorf("%d alerts were raised while cut off, %d are in the ledger", n, s.summary.OfflineDetected)
 	}
@@ -107,7 +109,7 @@ func (s *story) cut(ctx context.Context) error {
 		if !slices.Equal(kernel, s.blocked) {
 			return fmt.Errorf("the county enforces %v instead of %v", kernel, s.blocked)
 		}
-		s.out.fact("", "goes on enforcing: the kernel, asked again, holds the same entries", fmt.Sprint(len(kernel)))
+		s.out.fact("", "enforces alone: the kernel, asked again, holds the same", fmt.Sprint(len(kernel)))
 	}
 	if err := s.lab.Link(ctx, city, county, "offline"); err != nil {
 		return err
@@ -128,35 +130,22 @@ func (s *story) question(ctx context.Context) ([]api.SiteAnswer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("query the subtree: %w", err)
 	}
-	slices.SortFunc(r.Sites, func(a, b api.SiteAnswer) int { return compareText(a.Site, b.Site) })
-	what := ""
+	slices.SortFunc(r.Sites, func(a, b api.SiteAnswer) int { return strings.Compare(a.Site, b.Site) })
+	by := map[string][]string{}
 	for _, a := range r.Sites {
-		if what != "" {
-			what += " · "
-		}
-		what += siteName(a.Site) + " " + a.Status
-		switch a.Status {
-		case "answered":
-			s.summary.Query.Answered++
-		case "offline":
-			s.summary.Query.Offline++
-		}
+		by[a.Status] = append(by[a.Status], siteName(a.Site))
 	}
+	s.summary.Query = QuerySummary{len(by["answered"]), len(by["offline"])}
+	var parts []string
+	for _, status := range slices.Sorted(maps.Keys(by)) {
+		parts = append(parts, status+" "+strings.Join(by[status], " "))
+	}
+	what := strings.Join(parts, " · ")
 	s.out.fact("query the subtree", what, took(r.Elapsed))
 	if r.Complete || s.summary.Query.Offline != 1 || s.summary.Query.Answered != 3 {
 		return nil, fmt.Errorf("query the subtree: %d answered, %d offline, complete %v; want 3, 1, false", s.summary.Query.Answered, s.summary.Query.Offline, r.Complete)
 	}
 	return r.Sites, nil
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // heal gives the line back and waits until everything has arrived.
@@ -187,5 +176,5 @@ func (s *story) heal(ctx context.Context) error {
 
 // equal tells that the ledgers hold the same records.
 func (s *story) equal(a account) {
-	s.out.fact("three ledgers", fmt.Sprintf("county %d = city %d = province %d, compared record by record", a.county, a.city, a.province), "lost 0")
+	s.out.fact("three ledgers", fmt.Sprintf("county %d = city %d = province %d, record by record", a.county, a.city, a.province), "lost 0")
 }

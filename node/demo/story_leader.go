@@ -47,7 +47,7 @@ func (s *story) leader(ctx context.Context) error {
 	}
 	done := time.Since(began)
 	all := a.province - before
-	s.out.fact(fmt.Sprintf("%d alerts", all), fmt.Sprintf("detected, carried over two tiers, committed three times, through the kill: %.0f a second", float64(all)/done.Seconds()), took(done))
+	s.out.fact(fmt.Sprintf("%d alerts", all), fmt.Sprintf("raised and carried up two tiers through it: %.0f a second", float64(all)/done.Seconds()), took(done))
 	s.equal(a)
 	if all < burstAtLeast && passes < burstPasses {
 		return fmt.Errorf("the burst was %d alerts, want %d", all, burstAtLeast)

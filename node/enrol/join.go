@@ -168,10 +168,10 @@ func ask(ctx context.Context, cfg *Config, t *wire.Token, node *gmcrypto.Private
 			cfg.Logger.Debug("close the guest's link", "error", err)
 		}
 	}()
-	last := ""
+	said := map[string]bool{}
 	say := func(text string) {
-		if text != last { // a parent that stays away is told of once
-			last = text
+		if !said[text] { // a parent that stays away is told of once
+			said[text] = true
 			cfg.Progress(text)
 		}
 	}
@@ -183,9 +183,9 @@ func ask(ctx context.Context, cfg *Config, t *wire.Token, node *gmcrypto.Private
 			for range t.GetAddresses() {
 				addr := t.GetAddresses()[next%len(t.GetAddresses())]
 				next++
+				say("asking " + t.GetParent() + " at " + addr)
 				s, err := transport.OpenStream(ctx, link.Target{Addr: addr, Site: identity.Site(t.GetParent())}, link.KindRegister)
 				if err == nil {
-					say("asking " + t.GetParent() + " at " + addr)
 					return s, nil
 				}
 				faults = append(faults, err)

@@ -215,7 +215,7 @@ func (a *Applier) install(ctx context.Context, heads []Head, reasons map[Key]str
 				reasons[h.Key] = clip(err.Error())
 			}
 		}
-		a.log.Warn("documents could not be put into force", "error", err)
+		a.log.Warn("documents could not be put into force: the reason is in their status", "documents", len(heads))
 		return result{verdicts: verdicts(heads, reasons), failed: true}, nil
 	}
 	return result{verdicts: verdicts(heads, reasons), size: size}, nil

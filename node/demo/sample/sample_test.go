@@ -69,9 +69,12 @@ func TestSampleIsSmallAndOurs(t *testing.T) {
 		t.Errorf("the capture is %d bytes", n)
 	}
 	for _, line := range strings.Split(string(BlockList())+string(Indicators()), "\n") {
-		entry := strings.TrimSpace(line)
-		if entry == "" || strings.HasPrefix(entry, "#") {
+		entry, indicator, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if entry == "" || entry == "#" {
 			continue
+		}
+		if indicator = strings.TrimSpace(indicator); indicator != "" {
+			entry, _, _ = strings.Cut(indicator, " ")
 		}
 		documentation := strings.HasPrefix(entry, "198.51.100.") || strings.HasPrefix(entry, "203.0.113.") || strings.HasPrefix(entry, "192.0.2.")
 		if !documentation && !strings.HasSuffix(entry, ".example") {
