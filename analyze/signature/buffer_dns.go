@@ -21,6 +21,14 @@ func questionName(m *dns.Message, i int) ([]byte, bool) {
 	return m.Questions[i].Name, true
 }
 
+// queryName gives the names a client asks for. An answer may travel to_server when its question was not captured: it is none.
+func queryName(m *dns.Message, i int) ([]byte, bool) {
+	if m.Response {
+		return nil, false
+	}
+	return questionName(m, i)
+}
+
 func recordName(section func(m *dns.Message) []dns.Record) func(m *dns.Message, i int) ([]byte, bool) {
 	return func(m *dns.Message, i int) ([]byte, bool) {
 		records := section(m)
@@ -55,8 +63,8 @@ func responseName(m *dns.Message, i int) ([]byte, bool) {
 
 // dnsBuffers are the sticky buffers of DNS. Never written.
 var dnsBuffers = map[string]*buffer{
-	"dns.query":              dnsBuffer("dns.query", toServer, questionName),
-	"dns_query":              dnsBuffer("dns.query", toServer, questionName),
+	"dns.query":              dnsBuffer("dns.query", toServer, queryName),
+	"dns_query":              dnsBuffer("dns.query", toServer, queryName),
 	"dns.queries.rrname":     dnsBuffer("dns.queries.rrname", bothDirs, questionName),
 	"dns.answers.rrname":     dnsBuffer("dns.answers.rrname", bothDirs, recordName(func(m *dns.Message) []dns.Record { return m.Answers })),
 	"dns.answer.name":        dnsBuffer("dns.answer.name", bothDirs, recordName(func(m *dns.Message) []dns.Record { return m.Answers })),

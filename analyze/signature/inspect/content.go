@@ -97,8 +97,7 @@ func (c *Content) match(p *Program, at int, s *Scratch, b *Buffer) bool {
 		if from > to {
 			return false
 		}
-		if s.steps++; s.steps > stepsMax {
-			s.stop = true
+		if !s.spend() {
 			return false
 		}
 	}

@@ -134,14 +134,22 @@ func (p *Program) next(at int, s *Scratch, b *Buffer) bool {
 	if at == len(p.steps) {
 		return true
 	}
-	if s.steps++; s.steps > stepsMax {
-		if !s.stop {
-			s.Exceeds++
-		}
-		s.stop = true
+	if !s.spend() {
 		return false
 	}
 	return p.steps[at].match(p, at, s, b)
+}
+
+// spend counts one step; false means that the search has taken too many and is over.
+func (s *Scratch) spend() bool {
+	if s.steps++; s.steps <= stepsMax {
+		return true
+	}
+	if s.steps == stepsMax+1 {
+		s.Exceeds++
+	}
+	s.stop = true
+	return false
 }
 
 // Check is a keyword that looks at the buffer as a whole: bsize, dataset, entropy. It gets the outer buffer's bytes.
