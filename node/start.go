@@ -12,6 +12,7 @@ import (
 
 	"fengsui/cascade/wire"
 	"fengsui/federation/durable"
+	"fengsui/federation/fsm"
 	"fengsui/gmcrypto"
 	"fengsui/gmcrypto/identity"
 	"fengsui/node/api"
@@ -133,10 +134,11 @@ func (n *Node) openIntake() (err error) {
 	return err
 }
 
-// permanent says whether the ledger will give the same answer for ever: anything but "cannot commit now".
+// permanent says whether the ledger will give the same answer for ever: a table's refusal, and any code but "cannot commit now".
 func permanent(err error) bool {
+	var refusal *fsm.Refusal
 	var code *wire.Error
-	return errors.As(err, &code) && code.Code != wire.CodeUnavailable
+	return errors.As(err, &refusal) || errors.As(err, &code) && code.Code != wire.CodeUnavailable
 }
 
 func (n *Node) openDetection() (err error) {

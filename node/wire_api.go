@@ -17,6 +17,9 @@ import (
 	"fengsui/node/monitor"
 )
 
+// settleBudget is how long a call that wrote waits for this node's own state to hold it.
+const settleBudget = 5 * time.Second
+
 // ports joins the local API with the parts it shows and moves.
 func (n *Node) ports() api.Ports {
 	return api.Ports{
@@ -194,6 +197,7 @@ func (p sitesPort) Invite(ctx context.Context, r api.InviteRequest) (api.Invite,
 	if err != nil {
 		return api.Invite{}, problem(err)
 	}
+	p.n.settle(ctx)
 	t, err := register.ParseToken(token)
 	if err != nil {
 		return api.Invite{}, err
@@ -274,9 +278,7 @@ func (p sitesPort) Decide(ctx context.Context, code, state, reason string) (api.
 	if err != nil {
 		return api.Site{}, problem(err)
 	}
-	if err := p.n.mesh.cluster.Catchup(ctx); err != nil { // the decision was made on the leader: read it here
-		return api.Site{}, api.Problemf(api.CodeNoQuorum, "", "the decision was made, but this node cannot read it yet: %v", err)
-	}
+	p.n.settle(ctx)
 	var out api.Site
 	err = p.n.table(tableRegister).View(func(b *bbolt.Bucket) error {
 		m, err := register.MemberOf(b, wire.PurposeSite, site, "")
@@ -286,6 +288,16 @@ func (p sitesPort) Decide(ctx context.Context, code, state, reason string) (api.
 		return err
 	})
 	return out, err
+}
+
+// settle waits until this node's state holds what was just committed, so that a caller reads its own writes. What was committed stays so when it
+// takes too long.
+func (n *Node) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleBudget)
+	defer cancel()
+	if err := n.mesh.cluster.Catchup(ctx); err != nil {
+		n.log.Info("this node is behind its leader", "error", err)
+	}
 }
 
 // by names who decided, for the register; users come with a later issue, until then it is whoever may open the socket.

@@ -73,7 +73,10 @@ type proposer struct{ cluster *cluster.Cluster }
 // Propose commits one command. When the site cannot commit, the error carries the wire's code for it, so that a peer learns that and no more.
 func (p proposer) Propose(ctx context.Context, kind uint16, id [16]byte, body []byte) ([]byte, error) {
 	res, err := p.cluster.Propose(ctx, fsm.Command{Kind: fsm.Kind(kind), Version: 1, ID: id, Body: body})
-	if err != nil {
+	switch {
+	case errors.Is(err, cluster.ErrInvalid): // will be refused for ever
+		return nil, wire.Refuse(wire.CodeTooLarge, "the site cannot take this command: %w", err)
+	case err != nil:
 		return nil, wire.Refuse(wire.CodeUnavailable, "the site cannot commit now: %w", err)
 	}
 	return res[0].Value, res[0].Err

@@ -35,6 +35,7 @@ func (p policiesPort) Issue(ctx context.Context, r api.PolicyRequest) (api.Polic
 	if err != nil {
 		return api.Policy{}, problem(err)
 	}
+	p.n.settle(ctx)
 	return policyOf(doc), nil
 }
 
