@@ -159,7 +159,7 @@ func (w *Worker) tryPacket(s *sig) {
 	w.scratch.StartRule()
 	for i := range s.headers {
 		data := s.headers[i].buffer.header(w.p)
-		if data == nil || !s.headers[i].program.Match(&w.scratch, &inspect.Buffer{Data: data}) {
+		if data == nil || !s.headers[i].program.Match(&w.scratch, w.buffer(inspect.Buffer{Data: data})) {
 			return
 		}
 	}
@@ -177,7 +177,7 @@ func (w *Worker) tryPacket(s *sig) {
 func (w *Worker) payloadMatches(s *sig) bool {
 	if w.p.Kind == packet.KindTCP && (s.wantsStream || s.phase == phaseTx) {
 		for _, c := range w.chunks {
-			if s.payload.Match(&w.scratch, &inspect.Buffer{Data: w.bytes[c.from:c.to], Start: c.start}) {
+			if s.payload.Match(&w.scratch, w.buffer(inspect.Buffer{Data: w.bytes[c.from:c.to], Start: c.start})) {
 				return true
 			}
 		}
@@ -188,5 +188,5 @@ func (w *Worker) payloadMatches(s *sig) bool {
 	if w.p.Pseudo || len(w.p.Payload) == 0 {
 		return false
 	}
-	return s.payload.Match(&w.scratch, &inspect.Buffer{Data: w.p.Payload})
+	return s.payload.Match(&w.scratch, w.buffer(inspect.Buffer{Data: w.p.Payload}))
 }

@@ -256,7 +256,7 @@ func (w *Worker) partMatches(p *part, t *txView) bool {
 		}
 		there = true
 		data = w.transform(p, data)
-		if !(p.absent && !p.orElse) && p.program.Match(&w.scratch, &inspect.Buffer{Data: data}) {
+		if !(p.absent && !p.orElse) && p.program.Match(&w.scratch, w.buffer(inspect.Buffer{Data: data})) {
 			return true
 		}
 		if !p.buffer.multi {

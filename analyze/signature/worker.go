@@ -51,11 +51,12 @@ type Worker struct {
 	found   prefilter.Hits
 	txFound prefilter.Hits
 	scratch inspect.Scratch
-	value   []byte    // built by buffer getters
-	forms   [2][]byte // results of transforms
-	chunks  []chunk   // of the packet being judged
-	bytes   []byte    // behind chunks
-	views   []txView  // transactions that advanced on it
+	input   inspect.Buffer // of the program being tried
+	value   []byte         // built by buffer getters
+	forms   [2][]byte      // results of transforms
+	chunks  []chunk        // of the packet being judged
+	bytes   []byte         // behind chunks
+	views   []txView       // transactions that advanced on it
 	matched []match
 	spare   []*txState // to be used again
 }
@@ -157,6 +158,12 @@ func (w *Worker) Packet(p *packet.Packet, f *flow.Flow, dir flow.Direction) {
 	}
 	w.chunks, w.views, w.bytes = w.chunks[:0], w.views[:0], w.bytes[:0]
 	w.p, w.f, w.fs = nil, nil, nil
+}
+
+// buffer keeps what a program is tried on where it costs no allocation.
+func (w *Worker) buffer(b inspect.Buffer) *inspect.Buffer {
+	w.input = b
+	return &w.input
 }
 
 // state gives the flow's state, made when first needed.

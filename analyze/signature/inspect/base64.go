@@ -40,7 +40,8 @@ func (d *Base64) match(p *Program, at int, s *Scratch, b *Buffer) bool {
 		saved := s.offset
 		s.offset = 0
 		s.Regex.Reset()
-		ok := d.Then.next(0, s, &Buffer{Data: s.decoded})
+		s.inner = Buffer{Data: s.decoded}
+		ok := d.Then.next(0, s, &s.inner)
 		s.Regex.Reset()
 		s.offset = saved
 		if !ok {

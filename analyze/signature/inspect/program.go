@@ -39,6 +39,7 @@ type Scratch struct {
 	Values  [VarsMax]uint64
 	Exceeds uint64 // searches cut off at stepsMax
 	decoded []byte
+	inner   Buffer // of decoded
 
 	offset int // where relative keywords start
 	steps  int
