@@ -61,7 +61,7 @@ func (p *Packet) verifyTransport() Checksum {
 }
 
 func (p *Packet) pseudoHeader(n int) uint64 {
-	acc := uint64(n) + uint64(p.Proto)
+	acc := swapped(uint16(n)) + swapped(uint16(p.Proto))
 	if p.IPVersion == 4 {
 		return sum(acc, p.IPHeader[12:20])
 	}
@@ -75,34 +75,44 @@ func verdict(good bool) Checksum {
 	return ChecksumBad
 }
 
-// sum adds b to a ones' complement accumulator (RFC 1071), eight bytes at a time.
+// sum adds b to a ones' complement accumulator (RFC 1071). The sum does not depend on byte order, so it is taken in the
+// machine's natural one, eight bytes at a time, and fold turns the result; acc therefore comes from swapped or from sum.
 func sum(acc uint64, b []byte) uint64 {
 	var carry uint64
-	for len(b) >= 32 {
-		acc, carry = bits.Add64(acc, binary.BigEndian.Uint64(b), 0)
-		acc, carry = bits.Add64(acc, binary.BigEndian.Uint64(b[8:]), carry)
-		acc, carry = bits.Add64(acc, binary.BigEndian.Uint64(b[16:]), carry)
-		acc, carry = bits.Add64(acc, binary.BigEndian.Uint64(b[24:]), carry)
+	for len(b) >= 64 {
+		c := b[:64:64]
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(c[0:8]), 0)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(c[8:16]), carry)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(c[16:24]), carry)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(c[24:32]), carry)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(c[32:40]), carry)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(c[40:48]), carry)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(c[48:56]), carry)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(c[56:64]), carry)
 		acc += carry
-		b = b[32:]
+		b = b[64:]
 	}
 	for len(b) >= 8 {
-		acc, carry = bits.Add64(acc, binary.BigEndian.Uint64(b), 0)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b), 0)
 		acc += carry
 		b = b[8:]
 	}
 	var tail uint64
 	for i, c := range b {
-		tail |= uint64(c) << (56 - 8*i)
+		tail |= uint64(c) << (8 * i)
 	}
 	acc, carry = bits.Add64(acc, tail, 0)
 	return acc + carry
 }
 
+// swapped brings a number in network order into the order sum works in.
+func swapped(v uint16) uint64 { return uint64(bits.ReverseBytes16(v)) }
+
+// fold returns the sixteen-bit sum in network order.
 func fold(acc uint64) uint16 {
 	acc = acc>>32 + acc&0xffffffff
 	acc = acc>>32 + acc&0xffffffff
 	acc = acc>>16 + acc&0xffff
 	acc = acc>>16 + acc&0xffff
-	return uint16(acc)
+	return bits.ReverseBytes16(uint16(acc))
 }

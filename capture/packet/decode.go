@@ -10,7 +10,8 @@ import (
 // returns EventNone when the packet could be read as far as we understand it, else the event that stopped it; then Kind
 // tells how far it got, and nothing below the broken layer is set.
 func (p *Packet) Decode(at time.Time, data []byte, origLen int, link LinkType) Event {
-	*p = Packet{Time: at, Data: data, OrigLen: origLen, Link: link}
+	*p = Packet{} // cleared in place; a composite literal with values would be built aside and copied
+	p.Time, p.Data, p.OrigLen, p.Link = at, data, origLen, link
 	return p.decodeLink(data)
 }
 

@@ -1,0 +1,15 @@
+package http
+
+// Anomalies are the names Transaction.Anomalies can hold, those of the rule keyword app-layer-event:http. Never written.
+var Anomalies = []string{
+	"100_continue_already_seen", "abnormal_ce_header", "double_encoded_uri", "gzip_decompression_failed", "header_host_invalid",
+	"host_header_ambiguous", "invalid_content_length_field_in_request", "invalid_content_length_field_in_response",
+	"invalid_request_chunk_len", "invalid_request_field_folding", "invalid_response_chunk_len", "invalid_response_field_folding",
+	"invalid_transfer_encoding_value_in_request", "method_delim_non_compliant", "missing_host_header", "request_auth_unrecognized",
+	"request_chunk_extension", "request_field_missing_colon", "request_field_too_long", "request_header_invalid",
+	"request_header_repetition", "request_invalid_protocol", "request_line_incomplete", "request_line_leading_whitespace",
+	"request_line_missing_protocol", "request_too_many_headers", "request_uri_host_invalid", "response_abnormal_transfer_encoding",
+	"response_chunk_extension", "response_chunked_old_proto", "response_field_missing_colon", "response_field_too_long",
+	"response_header_invalid", "response_header_repetition", "response_invalid_protocol", "response_invalid_status",
+	"response_too_many_headers", "too_many_encoding_layers", "unable_to_match_response_to_request", "uri_delim_non_compliant",
+}
