@@ -95,7 +95,7 @@ func (tr *tree) killDuringBurst(i int, victim *Node, moment time.Duration) {
 	defer cancel()
 	before, _ := tr.watch.count(atCounty)
 	burst := make(chan error, 1)
-	go func() { _, err := tr.replay(ctx, 2, 0); burst <- err }()
+	go func() { _, err := tr.replay(ctx, 3, 0); burst <- err }()
 	select {
 	case <-time.After(moment):
 	case <-ctx.Done():
@@ -103,6 +103,7 @@ func (tr *tree) killDuringBurst(i int, victim *Node, moment time.Duration) {
 	atKill, _ := tr.watch.count(atProvince)
 	tr.must(victim.Kill())
 	tr.must(victim.Start(ctx))
+	tr.must(tr.lab.Whole(ctx, victim))
 	err := <-burst
 	sensor := victim.ID() == county+"/n1"
 	if err != nil && !sensor {
@@ -113,7 +114,6 @@ func (tr *tree) killDuringBurst(i int, victim *Node, moment time.Duration) {
 			t.Fatalf("kill %d: the restarted sensor does not detect: %v", i, err)
 		}
 	}
-	tr.must(tr.lab.Whole(ctx, victim))
 	a := tr.settled(ctx)
 	after, _ := tr.watch.count(atCounty)
 	t.Logf("kill %2d: %s after %3d ms of the burst, %4d of its alerts at the province; %4d alerts, ledgers %d = %d = %d",

@@ -104,14 +104,15 @@ func (s *story) account(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lanes := []map[string]any{}
+	var lanes []map[string]any
 	for _, site := range []string{county, city} {
+		var here []map[string]any
 		err := poll(ctx, func() (bool, error) {
 			b, err := s.lab.Alive(site).Client().Balance(ctx)
 			if err != nil {
 				return false, err
 			}
-			lanes = lanes[:0]
+			here = nil
 			for _, l := range b.Lanes {
 				if l.Produced != l.Delivered+l.Pending {
 					return false, fmt.Errorf("the books of %s do not balance: %s %s produced %d, delivered %d, pending %d", site, l.Origin, l.Class, l.Produced, l.Delivered, l.Pending)
@@ -120,15 +121,16 @@ func (s *story) account(ctx context.Context) error {
 					return false, nil
 				}
 				if l.Origin == county {
-					lanes = append(lanes, map[string]any{"site": site, "origin": l.Origin, "class": l.Class, "produced": l.Produced, "delivered": l.Delivered, "pending": l.Pending})
+					here = append(here, map[string]any{"site": site, "origin": l.Origin, "class": l.Class, "produced": l.Produced, "delivered": l.Delivered, "pending": l.Pending})
 					s.balanced = l.Produced
 				}
 			}
-			return len(lanes) > 0, nil
+			return len(here) > 0, nil
 		})
 		if err != nil {
 			return fmt.Errorf("balance the books of %s: %w", site, err)
 		}
+		lanes = append(lanes, here...)
 		s.out.fact(named(site), fmt.Sprintf("produced %d = delivered %d + pending 0", s.balanced, s.balanced), "balanced")
 	}
 	s.equal(a)
