@@ -106,7 +106,7 @@ func (s *Server) Serve(ctx context.Context, conn net.Conn, peer identity.Peer) e
 	})
 	read := v.read(ctx)
 	close(v.queue)
-	if read != nil && !wire.Ended(read) {
+	if !wire.Ended(read) {
 		// What was read in order is still committed and answered before the end is told.
 		wg.Wait()
 		v.end(read)

@@ -202,10 +202,10 @@ func equal(a, b []identity.Site) bool {
 
 func FuzzCommands(f *testing.F) {
 	k := laneFor(county, wire.ClassAlert)
-	f.Add(uint16(KindAppend), appendBody(f, county, record(county, wire.ClassAlert, 0, 20)))
-	f.Add(uint16(KindAccept), acceptBody(county, []batch{storedRun(k, 7, 2)}))
-	f.Add(uint16(KindAcked), ackedBody([]mark{{k, 12}}))
-	f.Add(uint16(KindEpoch), EpochBody(county, 2))
+	f.Add(KindAppend, appendBody(f, county, record(county, wire.ClassAlert, 0, 20)))
+	f.Add(KindAccept, acceptBody(county, []batch{storedRun(k, 7, 2)}))
+	f.Add(KindAcked, ackedBody([]mark{{k, 12}}))
+	f.Add(KindEpoch, EpochBody(county, 2))
 	f.Fuzz(func(t *testing.T, kind uint16, body []byte) {
 		before := bytes.Clone(body)
 		_, list, err := parseAppend(body)
