@@ -187,9 +187,9 @@ func (a *Assembler) Release(s *Session) {
 	var urgent [2][]int64
 	for i := range keep {
 		urgent[i] = s.side[i].urgent[:0]
-		keep[i] = window{regions: s.side[i].win.regions[:0], early: s.side[i].win.early[:0]}
+		keep[i] = window{regions: s.side[i].win.regions[:0], early: s.side[i].win.early[:0], kept: s.side[i].win.kept[:0]}
 		if cap(keep[i].early) > 64 {
-			keep[i].early = nil
+			keep[i].early, keep[i].kept = nil, nil
 		}
 	}
 	*s = Session{alt: s.alt[:0]}

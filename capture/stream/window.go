@@ -14,6 +14,7 @@ type window struct {
 	// regions tell which segment unacknowledged bytes came from, for the overlap policy.
 	regions []region
 	early   []segment // sorted by off, not overlapping, all beyond end
+	kept    []segment // scratch of insertEarly
 	bytes   int       // in early
 	gap     bool      // bytes before base were lost (for the next raw chunk)
 	appOff  bool      // no parser wants these bytes
@@ -29,6 +30,8 @@ type segment struct {
 	data  []byte // its storage is buf
 	buf   []byte
 }
+
+func (s *segment) end() int64 { return s.off + int64(len(s.data)) }
 
 func (w *window) end() int64 { return w.base + int64(len(w.data)-w.head) }
 
@@ -78,7 +81,7 @@ func (w *window) insert(off int64, p []byte, c *Config, b *pool) (what outcome, 
 		n := min(int64(len(p)), end-off)
 		differs = !bytes.Equal(w.slice(off, off+n), p[:n])
 		if differs {
-			w.overwrite(off, owner, p[:n])
+			w.overwrite(off, owner, p[:n], false)
 		}
 		if n == int64(len(p)) {
 			return nothingNew, differs
@@ -102,21 +105,38 @@ func (w *window) push(off, owner int64, p []byte) {
 }
 
 // overwrite applies the policy to bytes of p that overlap the contiguous part: they replace those of segments that
-// began later.
-func (w *window) overwrite(off, owner int64, p []byte) {
+// began later, and with ties those that began at the same place.
+func (w *window) overwrite(off, owner int64, p []byte, ties bool) {
 	end := w.end()
-	for i, r := range w.regions {
-		if r.owner <= owner {
+	stop := off + int64(len(p))
+	if len(w.regions) == 0 || len(w.regions) > regionsMax-2 {
+		return
+	}
+	old := append([]region(nil), w.regions...) // rare: overlaps with other bytes only
+	w.regions = w.regions[:0]
+	put := func(at, owner int64) {
+		if n := len(w.regions); n > 0 && w.regions[n-1].owner == owner {
+			return
+		}
+		w.regions = append(w.regions, region{at, owner})
+	}
+	for i, r := range old {
+		to := end
+		if i+1 < len(old) {
+			to = old[i+1].at
+		}
+		from, upto := max(r.at, off, w.shown), min(to, stop)
+		if from >= upto || r.owner < owner || r.owner == owner && !ties {
+			put(r.at, r.owner)
 			continue
 		}
-		to := end
-		if i+1 < len(w.regions) {
-			to = w.regions[i+1].at
+		copy(w.slice(from, upto), p[from-off:upto-off])
+		if r.at < from {
+			put(r.at, r.owner)
 		}
-		from := max(r.at, off, w.shown)
-		to = min(to, off+int64(len(p)))
-		if from < to {
-			copy(w.slice(from, to), p[from-off:to-off])
+		put(from, owner)
+		if upto < to {
+			put(upto, r.owner)
 		}
 	}
 }
@@ -134,6 +154,7 @@ func (w *window) drain(c *Config, b *pool) (differs bool) {
 			m := min(over, int64(len(s.data)))
 			if s.off >= w.base && !bytes.Equal(w.slice(s.off, s.off+m), s.data[:m]) {
 				differs = true
+				w.overwrite(s.off, s.owner, s.data[:m], true) // it came before what lies there
 			}
 			s.data, s.off = s.data[m:], s.off+m
 		}
@@ -164,58 +185,83 @@ func (w *window) insertEarly(off, owner int64, p []byte, c *Config, b *pool) (ou
 		return noMemory, false
 	}
 	differs := false
-	at := 0
-	for at < len(w.early) && w.early[at].off <= off {
-		s := &w.early[at]
-		if over := s.off + int64(len(s.data)) - off; over > 0 { // it began first: its bytes stay
-			n := min(over, int64(len(p)))
-			if !bytes.Equal(s.data[off-s.off:off-s.off+n], p[:n]) {
-				differs = true
-			}
-			p, off = p[n:], off+n
-			if len(p) == 0 {
-				return nothingNew, differs
-			}
-		}
-		at++
-	}
-	buf := b.get(len(p))
-	if buf == nil {
-		return noMemory, differs
-	}
 	end := off + int64(len(p))
-	last := at // early[at:last] are covered wholly
-	for last < len(w.early) && w.early[last].off < end {
-		s := &w.early[last]
-		n := min(end-s.off, int64(len(s.data)))
-		if !bytes.Equal(p[s.off-off:s.off-off+n], s.data[:n]) {
+	first := 0
+	for first < len(w.early) && w.early[first].end() <= off {
+		first++
+	}
+	last := first
+	kept := w.kept[:0] // what takes the place of early[first:last], in order
+	pos, grew := off, false
+	ok := true
+	add := func(from, to int64) {
+		if from < to && ok {
+			grew = true
+			kept, ok = w.keep(kept, segment{off: from, owner: owner, data: p[from-off : to-off]}, b)
+		}
+	}
+	for ; last < len(w.early) && w.early[last].off < end; last++ {
+		s := w.early[last]
+		from, to := max(s.off, off), min(s.end(), end)
+		if !bytes.Equal(s.data[from-s.off:to-s.off], p[from-off:to-off]) {
 			differs = true
 		}
-		if n < int64(len(s.data)) {
-			s.data, s.off = s.data[n:], s.off+n
-			break
+		if s.owner <= owner { // it began first: its bytes stay
+			add(pos, s.off)
+			pos = max(pos, s.end())
+			kept = append(kept, s)
+			continue
+		}
+		if s.off < from && ok {
+			kept, ok = w.keep(kept, segment{off: s.off, owner: s.owner, data: s.data[:from-s.off]}, b)
+		}
+		if to < s.end() && ok {
+			add(pos, end)
+			pos = end
+			kept, ok = w.keep(kept, segment{off: to, owner: s.owner, data: s.data[to-s.off:]}, b)
 		}
 		w.bytes -= cap(s.buf)
 		b.put(s.buf)
-		last++
 	}
-	w.bytes += cap(buf)
-	buf = append(buf, p...)
-	w.replaceEarly(at, last, segment{off: off, owner: owner, data: buf, buf: buf})
+	add(pos, end)
+	w.splice(first, last, kept)
+	clear(kept)
+	w.kept = kept[:0]
+	switch {
+	case !ok:
+		return noMemory, differs
+	case !grew:
+		return nothingNew, differs
+	}
 	return outOfOrder, differs
 }
 
-// replaceEarly puts s in place of early[from:to].
-func (w *window) replaceEarly(from, to int, s segment) {
-	if from == to {
-		w.early = append(w.early, segment{})
-		copy(w.early[from+1:], w.early[from:])
-	} else {
-		k := copy(w.early[from+1:], w.early[to:])
-		clear(w.early[from+1+k:])
-		w.early = w.early[:from+1+k]
+// keep appends a copy of a segment to the list; false when there is no memory for it.
+func (w *window) keep(list []segment, s segment, b *pool) ([]segment, bool) {
+	s.buf = b.get(len(s.data))
+	if s.buf == nil {
+		return list, false
 	}
-	w.early[from] = s
+	s.data = append(s.buf, s.data...)
+	w.bytes += cap(s.buf)
+	return append(list, s), true
+}
+
+// splice puts list in place of early[from:to].
+func (w *window) splice(from, to int, list []segment) {
+	tail := len(w.early) - to
+	n := from + len(list) + tail
+	if grow := len(list) - (to - from); grow > 0 {
+		for range grow {
+			w.early = append(w.early, segment{})
+		}
+		copy(w.early[from+len(list):], w.early[to:to+tail])
+	} else {
+		copy(w.early[from+len(list):], w.early[to:])
+		clear(w.early[n:])
+	}
+	w.early = w.early[:n]
+	copy(w.early[from:], list)
 }
 
 // reserve makes room for n more bytes.
