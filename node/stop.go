@@ -16,7 +16,7 @@ func (n *Node) stages() []stage {
 		{name: "certificate", budget: time.Second, run: n.renewLoop, why: "handshakes use the newest certificate until the end"},
 		{name: "cascade", budget: 3 * time.Second, run: n.tree.run, why: "sessions end while the ledger still takes their last batch"},
 		{name: "intake", budget: 4 * time.Second, drain: n.intake.Drain, run: n.intake.Run, close: n.spool.Close, why: "what was detected goes into the ledger, or to disk, before the ledger goes"},
-		{name: "documents", budget: 3 * time.Second, run: n.detect.run, close: n.detect.close, why: "detection keeps its rules until the last packet"},
+		{name: "documents", budget: 10 * time.Second, run: n.detect.run, close: n.detect.close, why: "detection keeps its rules until the last packet"},
 		{name: "capture", budget: 5 * time.Second, run: n.sensor.Run, why: "no new packets: flows end and their alerts come out"},
 	}
 	if n.page != nil {

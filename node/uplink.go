@@ -58,8 +58,12 @@ func (t *tree) lead(ctx context.Context) {
 	for ctx.Err() == nil {
 		changed := t.n.mesh.cluster.LeaderWatch()
 		parentChanged := t.n.table(tableRegister).Watch()
-		if t.n.mesh.cluster.IsLeader() && t.parent() != nil {
+		if t.n.mesh.cluster.IsLeader() && t.n.parent() != nil {
 			t.hold(ctx)
+			select { // whatever ended it must not end the next one as fast as it can be made
+			case <-ctx.Done():
+			case <-time.After(holdAgain):
+			}
 			continue
 		}
 		select {
@@ -69,6 +73,9 @@ func (t *tree) lead(ctx context.Context) {
 		}
 	}
 }
+
+// holdAgain is the pause before a leader makes the uplink anew.
+const holdAgain = 100 * time.Millisecond
 
 // hold runs the uplink's loops until this node no longer leads, or ctx ends.
 func (t *tree) hold(ctx context.Context) {
@@ -83,7 +90,7 @@ func (t *tree) hold(ctx context.Context) {
 		}
 		return
 	}
-	t.n.log.Info("this node holds the uplink", "parent", t.parent().GetSite())
+	t.n.log.Info("this node holds the uplink", "parent", t.n.parent().GetSite())
 	var wg sync.WaitGroup
 	for _, run := range loops {
 		wg.Go(func() {
@@ -213,7 +220,7 @@ func (t *tree) watchLine(ctx context.Context, line *uplink.Uplink, up *upload.Cl
 
 // uplinkParent says where the parent is now: as the configuration insists, else as the ledger remembers.
 func (t *tree) uplinkParent() uplink.Parent {
-	p := t.parent()
+	p := t.n.parent()
 	if p == nil {
 		return uplink.Parent{}
 	}
@@ -235,7 +242,7 @@ func addresses(p *wire.Parent) []string {
 // rememberParent keeps the ledger's record of the parent as the parent tells it, so that the site finds it again after any restart.
 func (t *tree) rememberParent(ctx context.Context, news <-chan *wire.HeartbeatReply) error {
 	write := func(nodes []*wire.NodeAddress) {
-		p := t.parent()
+		p := t.n.parent()
 		if p == nil {
 			return
 		}

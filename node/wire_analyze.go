@@ -70,10 +70,8 @@ func (d *detection) worker(emit func(*alert.Alert)) pipeline.Inspector { return 
 // protected lists the addresses no block list may name.
 func (d *detection) protected() []netip.Addr {
 	more := slices.Clone(d.n.cfg.Parent.Via)
-	if d.n.tree != nil {
-		if p := d.n.tree.parent(); p != nil {
-			more = append(more, addresses(p)...)
-		}
+	if p := d.n.parent(); p != nil {
+		more = append(more, addresses(p)...)
 	}
 	return d.n.mesh.protected(more)
 }

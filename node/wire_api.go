@@ -134,7 +134,7 @@ func topologyOf(root string, sites []*wire.SiteState) api.TopologySite {
 	var build func(s *wire.SiteState, reachable bool) api.TopologySite
 	build = func(s *wire.SiteState, reachable bool) api.TopologySite {
 		out := api.TopologySite{
-			Site: s.GetSite(), Name: s.GetName(), Parent: s.GetParent(), Link: "offline", Nodes: []api.NodeStatus{}, Children: []api.TopologySite{},
+			Site: s.GetSite(), Name: s.GetName(), Parent: s.GetParent(), Link: "offline", Nodes: []api.TopologyNode{}, Children: []api.TopologySite{},
 		}
 		switch {
 		case s.GetSite() == root:
@@ -149,7 +149,7 @@ func topologyOf(root string, sites []*wire.SiteState) api.TopologySite {
 		}
 		reachable = reachable && (out.Link == "self" || out.Link == "online")
 		for _, n := range s.GetNodes() {
-			out.Nodes = append(out.Nodes, api.NodeStatus{Name: n.GetNode(), Addr: n.GetAddress(), Voter: true, Alive: n.GetAlive(), Leader: n.GetLeader()})
+			out.Nodes = append(out.Nodes, api.TopologyNode{Name: n.GetNode(), Addr: n.GetAddress(), Alive: n.GetAlive(), Leader: n.GetLeader()})
 		}
 		if len(s.GetCounts()) > 0 {
 			out.Counts = map[string]uint64{}
@@ -178,7 +178,7 @@ func (p nodePort) Enforcement(context.Context) (api.Enforcement, error) {
 
 // Balance returns the accounts.
 func (p nodePort) Balance(context.Context) (api.Balances, error) {
-	return p.n.records.Balance(p.n.tree.parent() == nil)
+	return p.n.records.Balance(p.n.parent() == nil)
 }
 
 type sitesPort struct{ n *Node }

@@ -248,7 +248,7 @@ func (t *tree) self() *wire.SiteState {
 		}
 		s.Nodes = append(s.Nodes, &wire.NodeState{Node: srv.Node, Address: addr, Alive: n.mesh.alive(srv.Node), Leader: srv.Node == leader})
 	}
-	if p := t.parent(); p != nil {
+	if p := t.n.parent(); p != nil {
 		s.Parent = p.GetSite()
 		st := t.up.state()
 		s.Online, s.Since = st.Connected, st.Since.UnixNano()
@@ -262,16 +262,16 @@ func (t *tree) self() *wire.SiteState {
 }
 
 // parent is the site's record of its parent; nil at the root. Before the ledger holds it, the enrolment does.
-func (t *tree) parent() *wire.Parent {
+func (n *Node) parent() *wire.Parent {
 	var p *wire.Parent
-	_ = t.n.table(tableRegister).View(func(b *bbolt.Bucket) (err error) {
+	_ = n.table(tableRegister).View(func(b *bbolt.Bucket) (err error) {
 		p, err = register.ParentOf(b)
 		return err
 	})
 	if p != nil {
 		return p
 	}
-	first := t.n.cred.Member.Parent
+	first := n.cred.Member.Parent
 	if first == nil {
 		return nil
 	}

@@ -148,10 +148,17 @@ type TopologySite struct {
 	Parent   string            `json:"parent,omitempty"`
 	Link     string            `json:"link"` // online, offline, never; self for the answering site
 	Since    time.Time         `json:"since"`
-	Seen     time.Time         `json:"seen"` // newest summary that spoke of it
-	Nodes    []NodeStatus      `json:"nodes"`
+	Nodes    []TopologyNode    `json:"nodes"`
 	Counts   map[string]uint64 `json:"counts,omitempty"` // records by class, as the site last told
 	Children []TopologySite    `json:"children"`
+}
+
+// TopologyNode is one node of a site, as the site last told.
+type TopologyNode struct {
+	Name   string `json:"name"`
+	Addr   string `json:"addr"`
+	Alive  bool   `json:"alive"`
+	Leader bool   `json:"leader"`
 }
 
 // InviteRequest asks for a one-time enrolment token.

@@ -18,6 +18,8 @@ type fake struct {
 	err  error
 	last any
 	rows []Alert
+	slow time.Duration // a query takes so long
+	io   time.Duration
 }
 
 func (f *fake) Status(context.Context) (Status, error) {
@@ -86,8 +88,13 @@ func (f *fake) Tail(ctx context.Context, r TailRequest, emit func([]Alert) error
 	return nil
 }
 
-func (f *fake) Query(_ context.Context, r QueryRequest) (QueryResult, error) {
+func (f *fake) Query(ctx context.Context, r QueryRequest) (QueryResult, error) {
 	f.last = r
+	select {
+	case <-time.After(f.slow):
+	case <-ctx.Done():
+		return QueryResult{}, ctx.Err()
+	}
 	return QueryResult{ID: "q"}, f.err
 }
 
@@ -116,7 +123,7 @@ func serve(t *testing.T, f *fake, owner int) (*Client, string) {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1\n")) })
 	path := filepath.Join(dir, SocketName)
-	s, err := Open(Config{Socket: path, Owner: owner, Ports: Ports{Node: f, Sites: f, Policies: f, Alerts: f, Query: f, Replays: f, Metrics: metrics}})
+	s, err := Open(Config{Socket: path, Owner: owner, IOTimeout: f.io, Ports: Ports{Node: f, Sites: f, Policies: f, Alerts: f, Query: f, Replays: f, Metrics: metrics}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,6 +207,16 @@ func TestEveryRouteAnswersItsClientCall(t *testing.T) {
 	ok("enforcement", e.Mode, "off", err)
 	b, err := c.Balance(ctx)
 	ok("balance", b.Site, "440106", err)
+}
+
+func TestACallMayTakeLongerThanItsRequest(t *testing.T) {
+	f := &fake{io: 50 * time.Millisecond, slow: 300 * time.Millisecond}
+	c, _ := serve(t, f, os.Getuid())
+	for range 2 { // also on a connection that was used before
+		if q, err := c.Query(t.Context(), QueryRequest{Expr: "x"}); err != nil || q.ID != "q" {
+			t.Errorf("%+v, %v", q, err)
+		}
+	}
 }
 
 func TestTailStandsBeforeItDelivers(t *testing.T) {

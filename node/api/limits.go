@@ -9,7 +9,7 @@ const (
 	headerBytesMax  = 256 << 10 // positions grow with the number of sites
 	callsMax        = 128       // calls being served at once, tails included
 	callTimeout     = 90 * time.Second
-	readTimeout     = 30 * time.Second
+	ioTimeout       = 30 * time.Second
 	idleTimeout     = 60 * time.Second
 	shutdownBudget  = 3 * time.Second
 	pageDefault     = 100

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
 )
 
 // route is one line of the route table.
@@ -82,6 +81,7 @@ func read(f func(*Server, *http.Request) (any, error)) func(*Server) http.Handle
 				s.refuseError(w, r, err)
 				return
 			}
+			s.answer(w)
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(append(b, '\n')) // the caller has gone: nobody to tell
 		}
@@ -116,6 +116,7 @@ func (s *Server) refuse(w http.ResponseWriter, p *Problem) {
 	if err != nil { // a Problem is three strings
 		b = []byte(`{"code":"internal","message":"the refusal has no text"}`)
 	}
+	s.answer(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(httpStatus(p.Code))
 	_, _ = w.Write(append(b, '\n'))
@@ -138,10 +139,7 @@ func tail(s *Server) http.HandlerFunc {
 				w.Header().Set("Content-Type", "application/x-ndjson")
 				w.WriteHeader(http.StatusOK)
 			}
-			// A reader that takes nothing for so long is gone.
-			if err := out.SetWriteDeadline(time.Now().Add(readTimeout)); err != nil {
-				return err
-			}
+			s.answer(w) // a reader that takes nothing for so long is gone
 			for i := range as {
 				if err := enc.Encode(&as[i]); err != nil {
 					return err
@@ -158,5 +156,8 @@ func tail(s *Server) http.HandlerFunc {
 }
 
 func metrics(s *Server) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { s.cfg.Ports.Metrics.ServeHTTP(w, r) }
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.answer(w)
+		s.cfg.Ports.Metrics.ServeHTTP(w, r)
+	}
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"sync"
+	"time"
 )
 
 // socketPathMax is what sun_path holds on Linux, less the closing zero.
@@ -20,6 +22,9 @@ type Config struct {
 	Ports  Ports
 	Logger *slog.Logger // nil = discard
 	Owner  int          // uid that may call besides root; the node's own
+	// IOTimeout is how long a caller may take to send a request, or to take what is written; 0 = 30 s. It says nothing about how long a call
+	// may run.
+	IOTimeout time.Duration
 }
 
 // Server is the listening side.
@@ -37,6 +42,9 @@ type Server struct {
 func Open(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.IOTimeout == 0 {
+		cfg.IOTimeout = ioTimeout
 	}
 	if len(cfg.Socket) > socketPathMax {
 		return nil, Problemf(CodeBadRequest, "choose a shorter data directory",
@@ -56,8 +64,7 @@ func Open(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, ln: ln, stop: stop, slots: make(chan struct{}, callsMax)}
 	s.http = &http.Server{
 		Handler:           s.guard(s.routes()),
-		ReadHeaderTimeout: readTimeout,
-		ReadTimeout:       readTimeout,
+		ReadHeaderTimeout: cfg.IOTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytesMax,
 		BaseContext:       func(net.Listener) context.Context { return base },
@@ -115,6 +122,36 @@ func withCaller(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, callerKey{}, caller{uid, err})
 }
 
+// timedBody is a request body that must come within the I/O timeout. http.Server.ReadTimeout would do the same, and besides end every call that takes
+// longer: its deadline also meets the read by which the server notices that a caller has gone.
+type timedBody struct {
+	io.ReadCloser
+	out *http.ResponseController
+}
+
+func (s *Server) timed(w http.ResponseWriter, body io.ReadCloser) io.ReadCloser {
+	out := http.NewResponseController(w)
+	if body == http.NoBody {
+		return body
+	}
+	_ = out.SetReadDeadline(time.Now().Add(s.cfg.IOTimeout)) // not a connection (a test's recorder): nothing to limit
+	return timedBody{body, out}
+}
+
+// Read reads on, and lifts the deadline at the end.
+func (b timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		_ = b.out.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// answer limits how long a caller may take to read what is written next.
+func (s *Server) answer(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.IOTimeout)) // as above
+}
+
 // guard lets only the owner and root in, limits calls at once and request bodies, and turns a panic of a handler into a refusal.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -137,7 +174,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 				s.refuse(w, Problemf(CodeInternal, "this is a bug: please report it", "the call broke inside the node"))
 			}
 		}()
-		r.Body = http.MaxBytesReader(w, r.Body, bodyBytesMax)
+		r.Body = http.MaxBytesReader(w, s.timed(w, r.Body), bodyBytesMax)
 		next.ServeHTTP(w, r)
 	})
 }
