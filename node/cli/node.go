@@ -25,11 +25,11 @@ const tokenBytesMax = 64 << 10
 
 func nodeInitCommand() command {
 	return command{
-		name: "node init", args: "--data DIR [--site CODE --node NAME …] [--invite FILE] [--json]", summary: "make a node: configuration, keys, and its place in the tree",
+		name: "node init", args: "--data DIR [--site CODE --node NAME …] [--invite FILE] [--wait 10m] [--json]", summary: "make a node: configuration, keys, and its place in the tree",
 		help: `Writes DIR/fengsui.yaml from the flags where there is none, makes the keys, and enrols. Without --invite the node is the first of
 a new root site (a province). With the token of ` + "`fengsui site invite`" + ` it becomes the first node of a site below; with that of
-` + "`fengsui node invite`" + ` a further node of the same site. FILE "-" is standard input. Waits until the site is approved; may be
-repeated at any point.
+` + "`fengsui node invite`" + ` a further node of the same site. FILE "-" is standard input. Waits until the site is approved
+(--wait gives up earlier); may be repeated at any point.
 
 Flags of a new configuration: --site, --name, --node, --listen, --advertise, --enforce off|nftables, and --set KEY=VALUE for any
 other key (` + "`fengsui help config`" + `).
@@ -66,6 +66,7 @@ func runNodeInit(ctx context.Context, e Env, args []string) error {
 	f := newFlags(e)
 	data := f.String("data", e.Getenv("FENGSUI_DATA"), "data directory")
 	invite := f.String("invite", "", "file with the token")
+	wait := f.Duration("wait", 0, "give up when not enrolled by then; 0 = never")
 	s := settings{map[string]string{}}
 	s.flags(f)
 	if err := f.parse(args, 0, 0, ""); err != nil {
@@ -90,8 +91,21 @@ func runNodeInit(ctx context.Context, e Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	began := time.Now()
-	err = node.Init(ctx, *cfg, node.InitOptions{Token: token, Logger: logger, Progress: func(step string) { fmt.Fprintf(e.Stderr, "%s\n", text.Clean(step)) }})
+	began, last := time.Now(), ""
+	waiting, cancel := ctx, func() {}
+	if *wait > 0 {
+		waiting, cancel = context.WithTimeout(ctx, *wait)
+	}
+	defer cancel()
+	err = node.Init(waiting, *cfg, node.InitOptions{Token: token, Logger: logger, Progress: func(step string) {
+		if last != step { // a step may be tried many times
+			fmt.Fprintf(e.Stderr, "%s\n", text.Clean(step))
+		}
+		last = step
+	}})
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return fmt.Errorf("not enrolled within %s (%s); run the same command again to go on", *wait, last)
+	}
 	if err != nil {
 		return err
 	}
