@@ -36,6 +36,9 @@ func findBuffer(name string) *buffer {
 	if b := httpBuffers[name]; b != nil {
 		return b
 	}
+	if name == fileNameBuffer.name {
+		return fileNameBuffer
+	}
 	if b := dnsBuffers[name]; b != nil {
 		return b
 	}

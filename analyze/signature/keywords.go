@@ -24,7 +24,7 @@ func buildKeywords() map[string]keyword {
 	m := map[string]keyword{}
 	for _, family := range []map[string]keyword{
 		metaKeywords(), contentKeywords(), flowKeywords(), packetKeywords(), byteKeywords(), stateKeywords(), thresholdKeywords(),
-		txKeywords(), dataKeywords(), eventKeywords(),
+		txKeywords(), dataKeywords(), eventKeywords(), fileKeywords(),
 	} {
 		for name, k := range family {
 			m[name] = k

@@ -327,10 +327,7 @@ var unsupported = map[string]string{
 	"lua": "scripts in rules are not run", "luajit": "scripts in rules are not run", "luaxform": "scripts in rules are not run",
 	"replace": "packets are never rewritten", "rpc": "the ONC RPC header is not parsed", "geoip": "no location data are loaded",
 	"asn1": "ASN.1 is not decoded", "ftpbounce": "FTP commands are not parsed in this build", "filestore": "files are not stored",
-	"filemagic": "file types are not told in this build", "filemd5": "files are not hashed in this build",
-	"filesha1": "files are not hashed in this build", "filesha256": "files are not hashed in this build",
-	"fileext": "file names are not tracked in this build", "filename": "file names are not tracked in this build",
-	"file.name": "file names are not tracked in this build", "filesize": "files are not tracked in this build",
+	"filemagic":  "file types are not told in this build",
 	"file.magic": "file types are not told in this build", "frame": "frames are not tracked in this build",
 	"stream_reassembly": "is no keyword of rules", "config": "rules do not change the engine's settings",
 }
