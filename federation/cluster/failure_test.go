@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
+	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
 	"go.etcd.io/bbolt"
 )
 
@@ -138,6 +142,45 @@ func TestCloseBesideFrozenPeers(t *testing.T) {
 		t.Fatalf("stopping beside frozen peers took %v", took)
 	}
 	s.net.heal()
+}
+
+// slowDial is a layer whose dials never come through before their timeout once it is stuck.
+type slowDial struct {
+	raft.StreamLayer
+	stuck atomic.Bool
+	tried chan struct{}
+}
+
+func (l *slowDial) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	if !l.stuck.Load() {
+		return l.StreamLayer.Dial(addr, timeout)
+	}
+	select {
+	case l.tried <- struct{}{}:
+	default:
+	}
+	<-time.After(timeout)
+	return nil, os.ErrDeadlineExceeded
+}
+
+// TestCloseDuringDial: raft waits for its dials when it shuts down; stopping does not.
+func TestCloseDuringDial(t *testing.T) {
+	var layers []*slowDial
+	s := newSite(t, 2, func(c *Config) {
+		l := &slowDial{StreamLayer: c.Layer, tried: make(chan struct{}, 1)}
+		c.Layer = l
+		layers = append(layers, l)
+	})
+	first := s.nodes[0]
+	s.passTo(first)
+	layers[0].stuck.Store(true)
+	s.nodes[1].kill() // every stream breaks, so the leader dials
+	<-layers[0].tried
+	began := time.Now()
+	first.halt()
+	if took := time.Since(began); took > transportWait-time.Second {
+		t.Fatalf("stopping took %v: it waited for a dial", took)
+	}
 }
 
 // TestOrderlyStopHandsOver: a leader that is stopped in order passes on its leadership

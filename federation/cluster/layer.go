@@ -19,11 +19,12 @@ type trackedLayer struct {
 	conns  map[*trackedConn]struct{}
 	broken bool
 
+	down      chan struct{} // closed by breakAll
 	closeOnce func() error
 }
 
 func newTrackedLayer(l raft.StreamLayer, advertise string) *trackedLayer {
-	return &trackedLayer{StreamLayer: l, advertise: nodeAddr(advertise), conns: map[*trackedConn]struct{}{}, closeOnce: sync.OnceValue(l.Close)}
+	return &trackedLayer{StreamLayer: l, advertise: nodeAddr(advertise), conns: map[*trackedConn]struct{}{}, down: make(chan struct{}), closeOnce: sync.OnceValue(l.Close)}
 }
 
 // Close closes the wrapped layer; raft's transport and Close both do.
@@ -44,10 +45,25 @@ func (l *trackedLayer) Accept() (net.Conn, error) {
 	return l.track(c, err)
 }
 
-// Dial opens a stream to a peer.
+// Dial opens a stream to a peer. A stream layer cannot be told to give up, and a peer that
+// is gone takes the whole timeout; stopping must not wait for it. So the dial runs beside:
+// its goroutine ends with the timeout at the latest and closes what comes too late.
 func (l *trackedLayer) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	c, err := l.StreamLayer.Dial(addr, timeout)
-	return l.track(c, err)
+	type dialed struct {
+		conn net.Conn
+		err  error
+	}
+	done := make(chan dialed, 1)
+	go func() {
+		c, err := l.track(l.StreamLayer.Dial(addr, timeout)) // closes c when the layer is broken
+		done <- dialed{c, err}
+	}()
+	select {
+	case d := <-done:
+		return d.conn, d.err
+	case <-l.down:
+		return nil, fmt.Errorf("stream to %s: %w", addr, ErrClosed)
+	}
 }
 
 func (l *trackedLayer) track(c net.Conn, err error) (net.Conn, error) {
@@ -72,7 +88,10 @@ func (l *trackedLayer) track(c net.Conn, err error) (net.Conn, error) {
 // breakAll closes every open stream and refuses new ones.
 func (l *trackedLayer) breakAll() {
 	l.mu.Lock()
-	l.broken = true
+	if !l.broken {
+		l.broken = true
+		close(l.down)
+	}
 	open := l.conns
 	l.conns = map[*trackedConn]struct{}{}
 	l.mu.Unlock()
