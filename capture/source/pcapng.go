@@ -39,6 +39,7 @@ type ngReader struct {
 	order  binary.ByteOrder
 	ifaces []ngInterface
 	buf    []byte
+	head   [12]byte
 	last   time.Time // simple packets have no time of their own
 }
 
@@ -70,11 +71,11 @@ func (r *ngReader) next(f *Frame) error {
 
 // block reads one block and returns its type and body.
 func (r *ngReader) block() (uint32, []byte, error) {
-	var h [12]byte
+	h := r.head[:]
 	if err := r.in.full(h[:8]); err != nil {
 		return 0, nil, err
 	}
-	if binary.LittleEndian.Uint32(h[:]) == blockSection { // the same in both orders
+	if binary.LittleEndian.Uint32(h) == blockSection { // the same in both orders
 		if err := r.in.full(h[8:]); err != nil {
 			return 0, nil, cut(err)
 		}
@@ -108,7 +109,7 @@ func (r *ngReader) block() (uint32, []byte, error) {
 	if err := r.in.full(r.buf); err != nil {
 		return 0, nil, cut(err)
 	}
-	return r.order.Uint32(h[:]), r.buf[:len(r.buf)-4], nil
+	return r.order.Uint32(h), r.buf[:len(r.buf)-4], nil
 }
 
 // cut turns the end of the input in the middle of a block into errTruncated.
