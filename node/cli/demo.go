@@ -62,7 +62,7 @@ func runDemo(ctx context.Context, e Env, args []string) error {
 			return err
 		}
 	}
-	if errors.As(err, &process) {
+	if errors.As(err, &process) && ctx.Err() == nil { // who interrupts a demo knows why its processes ended
 		fmt.Fprintf(e.Stderr, "last lines of %s:\n", process.Node)
 		for _, line := range process.Log {
 			fmt.Fprintf(e.Stderr, "  %s\n", text.Clean(line))

@@ -52,7 +52,6 @@ func (p *printer) title() {
 	}
 	p.write("")
 	p.write("  " + p.style.Bold("烽燧 Fengsui") + p.style.Dim("  three tiers on this machine: real processes, real traffic, a cut line, a killed leader"))
-	p.write("")
 }
 
 // begin opens a step: a sign, an English and a Chinese heading.
@@ -65,14 +64,18 @@ func (p *printer) begin(step, sign, heading, chinese string) {
 	}
 }
 
-// fact prints one line of a step: who, what, and a figure at the right edge.
+// fact prints one line of a step: who, what, and a figure at the right edge. What does not fit goes on below.
 func (p *printer) fact(who, what, figure string) {
 	if p.json {
 		return
 	}
 	room := p.columns - len(indent) - nameColumns - 2 - figureColumns - 1
+	lines := wrap(text.Clean(what), room)
 	p.write(indent + text.Pad(text.Cut(text.Clean(who), nameColumns), nameColumns) + "  " +
-		text.Pad(text.Cut(text.Clean(what), room), room) + " " + p.style.Good(text.PadLeft(figure, figureColumns)))
+		text.Pad(lines[0], room) + " " + p.style.Good(text.PadLeft(figure, figureColumns)))
+	for _, more := range lines[1:] {
+		p.write(indent + text.Pad("", nameColumns) + "  " + more)
+	}
 }
 
 // note prints an aside of a step, in full: it may hold a reason somebody needs.
@@ -80,29 +83,35 @@ func (p *printer) note(format string, args ...any) {
 	if p.json {
 		return
 	}
-	line := text.Clean(fmt.Sprintf(format, args...))
-	room := p.columns - len(indent)
-	for line != "" {
-		head := line
-		if text.Width(line) > room {
-			head = fold(line, room)
-		}
-		p.write(indent + p.style.Dim(strings.TrimSpace(head)))
-		line = strings.TrimSpace(line[len(head):])
+	for _, line := range wrap(text.Clean(fmt.Sprintf(format, args...)), p.columns-len(indent)) {
+		p.write(indent + p.style.Dim(line))
 	}
 }
 
-// fold returns the start of a line that fits, up to a space where there is one.
+// wrap breaks a text into lines of at most room columns, at spaces where there are any. It returns at least one line.
+func wrap(s string, room int) []string {
+	var out []string
+	for text.Width(s) > room {
+		head := fold(s, room)
+		out = append(out, strings.TrimSpace(head))
+		s = strings.TrimSpace(s[len(head):])
+	}
+	return append(out, s)
+}
+
+// fold returns the start of a line that fits, up to a space where there is one, and at least one character.
 func fold(line string, room int) string {
-	fits := text.Cut(line, room)
-	fits = line[:min(len(line), len(strings.TrimSuffix(fits, "…")))]
-	if i := strings.LastIndexByte(fits, ' '); i > len(fits)/2 {
-		return fits[:i]
+	width, end := 0, 0
+	for i, r := range line {
+		if width += text.Width(string(r)); width > room && i > 0 {
+			break
+		}
+		end = i + len(string(r))
 	}
-	if fits == "" {
-		return line
+	if i := strings.LastIndexByte(line[:end], ' '); i > end/2 {
+		return line[:i]
 	}
-	return fits
+	return line[:end]
 }
 
 // end closes a step; fields go to programs, beside its name and time.
