@@ -44,6 +44,7 @@ func (b *builder) addList(l *list) error {
 	switch {
 	case l.buffer == nil:
 		b.out.payload = program
+		b.out.anchored = hasDepth(program)
 	case l.buffer.header != nil:
 		if len(l.transforms) > 0 {
 			return errors.New("transforms on packet headers are not supported")
@@ -115,7 +116,7 @@ func (b *builder) classify() (keyword string, err error) {
 	s.phase = phasePacket
 	if s.protos&protoTCP != 0 && !s.wantsPacket && !s.wantsStream {
 		s.wantsStream = true
-		if b.streamSize || s.payload != nil && hasDepth(s.payload) {
+		if b.streamSize || s.anchored {
 			s.wantsPacket = true
 		}
 	}

@@ -177,7 +177,11 @@ func (w *Worker) tryPacket(s *sig) {
 func (w *Worker) payloadMatches(s *sig) bool {
 	if w.p.Kind == packet.KindTCP && (s.wantsStream || s.phase == phaseTx) {
 		for _, c := range w.chunks {
-			if s.payload.Match(&w.scratch, w.buffer(inspect.Buffer{Data: w.bytes[c.from:c.to], Start: c.start})) {
+			data := w.bytes[c.from:c.to]
+			if s.anchored { // depth and offset count from where the chunk begins, as in Suricata: a message boundary where a parser knows one
+				data = data[c.seen:]
+			}
+			if s.payload.Match(&w.scratch, w.buffer(inspect.Buffer{Data: data})) {
 				return true
 			}
 		}

@@ -133,15 +133,16 @@ type sig struct {
 	noFrag, onlyFrag            bool
 	pdOnly                      bool // only protocol recognition: on the packet that decides it
 
-	checks  []check
-	payload *inspect.Program // on packet or stream bytes
-	headers []part           // packet header buffers
-	parts   []part           // transaction buffers
-	txs     []txCheck
-	need    [2]int // progress of each side before the rule can be judged
-	grows   bool   // a buffer of it may still grow after that
-	late    bool   // a condition of it may become true later: judged again until the side is complete
-	final   bool   // says what must not be there, or where the end is: judged when the side is complete
+	checks   []check
+	payload  *inspect.Program // on packet or stream bytes
+	anchored bool             // payload has depth or offset
+	headers  []part           // packet header buffers
+	parts    []part           // transaction buffers
+	txs      []txCheck
+	need     [2]int // progress of each side before the rule can be judged
+	grows    bool   // a buffer of it may still grow after that
+	late     bool   // a condition of it may become true later: judged again until the side is complete
+	final    bool   // says what must not be there, or where the end is: judged when the side is complete
 
 	effects    []effect
 	thresholds []track.Spec

@@ -65,7 +65,6 @@ type Worker struct {
 type chunk struct {
 	from, to int // in Worker.bytes
 	seen     int // bytes at its start that have been judged before
-	start    uint64
 }
 
 // match is a rule that matched on the packet being judged.
@@ -129,7 +128,7 @@ func (w *Worker) Stream(_ *packet.Packet, f *flow.Flow, dir flow.Direction, c *s
 	}
 	from := len(w.bytes)
 	w.bytes = append(w.bytes, c.Data...)
-	w.chunks = append(w.chunks, chunk{from: from, to: len(w.bytes), seen: len(c.Data) - c.New, start: c.Offset})
+	w.chunks = append(w.chunks, chunk{from: from, to: len(w.bytes), seen: len(c.Data) - c.New})
 }
 
 // Transaction notes that a side of a transaction has advanced; it is judged with the packet it came on.

@@ -21,10 +21,10 @@ const (
 )
 
 // agreementMin is the share of (capture, sid) pairs with equal counts that has been reached, in per cent.
-const agreementMin = 0
+const agreementMin = 80
 
 // rulesetLoadedMin is how many of the 23254 rules have been accepted.
-const rulesetLoadedMin = 0
+const rulesetLoadedMin = 23072
 
 type reference struct {
 	File   string `json:"file"`
