@@ -43,10 +43,14 @@ type conn struct {
 	packets uint64       // that counter; the watch's own
 	pinged  time.Time    // when the watch last sent padding; the watch's own
 
+	failed atomic.Bool // QUIC says that it has ended, perhaps before its context does
+
 	promote chan struct{} // the peer wants this connection used after all
 
 	mu          sync.Mutex
 	controlMu   sync.Mutex // serialises control writes; taken without mu
+	greeted     bool       // our hello is out; guarded by controlMu
+	early       []byte     // control messages that must wait for it; guarded by controlMu
 	opened      uint64     // streams we opened
 	opening     int        // streams being opened: the final number is not known before they are
 	retireSaid  bool
@@ -192,7 +196,7 @@ func (c *conn) open(ctx context.Context, k Kind) (*Stream, error) {
 	c.mu.Unlock()
 	c.maybeDrained()
 	if err != nil {
-		return nil, carrierError(err)
+		return nil, c.noteFailure(err)
 	}
 	c.t.stats.streamsActive.Add(1)
 	s := c.newStream(qs)
@@ -203,7 +207,7 @@ func (c *conn) open(ctx context.Context, k Kind) (*Stream, error) {
 	if _, err := s.sealed.Write([]byte{byte(k)}); err != nil {
 		s.reset(streamAborted)
 		_ = s.Close()
-		return nil, carrierError(err)
+		return nil, c.noteFailure(err)
 	}
 	_ = qs.SetWriteDeadline(time.Time{})
 	c.t.stats.streamsOpened.Add(1)
@@ -238,7 +242,19 @@ func (c *conn) isRetired() bool {
 func (c *conn) usable() bool { return !c.ended() && !c.isRetired() }
 
 // ended reports whether the connection is gone.
-func (c *conn) ended() bool { return c.q.Context().Err() != nil }
+func (c *conn) ended() bool { return c.failed.Load() || c.q.Context().Err() != nil }
+
+// noteFailure remembers that an operation failed because the connection has ended.
+func (c *conn) noteFailure(err error) error {
+	ofStream := errors.Is(err, ErrStreamReset)
+	if _, ok := errors.AsType[*quic.StreamError](err); ok {
+		ofStream = true
+	}
+	if err = carrierError(err); !ofStream && errors.Is(err, net.ErrClosed) {
+		c.failed.Store(true)
+	}
+	return err
+}
 
 // retire opens no more streams here and tells the peer; the connection closes when all its streams have ended.
 func (c *conn) retire() {
@@ -279,10 +295,16 @@ func (c *conn) maybeDrained() {
 	}
 }
 
-// sendControl writes one control message. There are at most four in a connection's life, so it does not block.
+// sendControl writes one control message, or keeps it until our hello is out: as soon as the registry knows an accepted
+// connection, others may want to say something on it. There are at most four messages in a connection's life, so it does
+// not block.
 func (c *conn) sendControl(m []byte) {
 	c.controlMu.Lock()
 	defer c.controlMu.Unlock()
+	if !c.greeted {
+		c.early = append(c.early, m...)
+		return
+	}
 	if _, err := c.control.Write(m); err != nil {
 		c.close(codeProtocol)
 	}
@@ -348,7 +370,7 @@ func (c *conn) observe(now time.Time, paused bool) {
 	}
 	if c.silent(now) >= paddedPingAfter && now.Sub(c.pinged) >= paddedPingAfter {
 		c.pinged = now
-		c.enqueue(kindControl, make([]byte, paddedPingBytes))
+		_ = c.enqueue(kindControl, make([]byte, paddedPingBytes)) // a full queue will do as well
 	}
 }
 

@@ -245,9 +245,14 @@ func (t *Transport) outgoingFailure(q *quic.Conn, err error) (failReason, error)
 	select {
 	case <-q.Context().Done():
 	case <-timer.C:
-		_ = q.CloseWithError(codeHandshake, "")
+		code := codeHandshake
+		if isTimeout(err) {
+			code = codeTimeout
+		}
+		_ = q.CloseWithError(code, "")
 	}
-	if ae, ok := errors.AsType[*quic.ApplicationError](context.Cause(q.Context())); ok && ae.Remote {
+	ae, ok := errors.AsType[*quic.ApplicationError](context.Cause(q.Context()))
+	if ok && ae.Remote {
 		switch ae.ErrorCode {
 		case codeUntrusted:
 			return reasonRefused, ErrRefused
@@ -264,6 +269,9 @@ func (t *Transport) outgoingFailure(q *quic.Conn, err error) (failReason, error)
 	}
 	if t.ctx.Err() != nil {
 		return reasonTimeout, net.ErrClosed
+	}
+	if ok && ae.ErrorCode == codeTimeout { // our own clock
+		return reasonTimeout, ErrTimeout
 	}
 	if isTimeout(err) || isTimeout(context.Cause(q.Context())) || errors.Is(err, context.Canceled) {
 		return reasonTimeout, ErrTimeout

@@ -263,14 +263,17 @@ func (c *conn) readHello(ctx context.Context) (hello, error) {
 	return parseHello(body)
 }
 
-// sendHello writes ours.
+// sendHello writes ours, and what had to wait for it.
 func (c *conn) sendHello(ctx context.Context, h hello) error {
+	c.controlMu.Lock()
+	defer c.controlMu.Unlock()
 	if d, ok := ctx.Deadline(); ok {
 		_ = c.control.SetWriteDeadline(d)
 		defer func() { _ = c.control.SetWriteDeadline(time.Time{}) }()
 	}
-	if _, err := c.control.Write(appendHello(nil, h)); err != nil {
+	if _, err := c.control.Write(append(appendHello(nil, h), c.early...)); err != nil {
 		return fmt.Errorf("send hello: %w", err)
 	}
+	c.greeted, c.early = true, nil
 	return nil
 }

@@ -87,9 +87,7 @@ func TestGarbageBeforeAuthentication(t *testing.T) {
 		}
 		junk := make([]byte, 1+i*200)
 		_, _ = rand.Read(junk)
-		if _, err := st.Write(junk); err != nil {
-			t.Fatal(err)
-		}
+		_, _ = st.Write(junk) // the first bytes may be enough to be thrown out
 		_ = st.Close()
 		if code := closedWith(t, q, 5*time.Second); code != wireHandshake {
 			t.Errorf("%d bytes of garbage: closed with %#x", len(junk), code)
@@ -194,6 +192,7 @@ func TestNeverFinishing(t *testing.T) {
 				<-time.After(900 * time.Millisecond)
 			}
 		})
+		synctest.Wait()
 		if got := tr.Stats(); got.HandshakesFailed["timeout"] != 4 || got.Handshaking != 0 {
 			t.Errorf("failures %v, %d waiting", got.HandshakesFailed, got.Handshaking)
 		}

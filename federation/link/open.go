@@ -29,7 +29,7 @@ func (t *Transport) OpenStream(ctx context.Context, target Target, k Kind) (*Str
 			return nil, ctxDialError(target, ctx)
 		}
 		last = err
-		if !errors.Is(err, errRetired) && !c.ended() {
+		if c.usable() {
 			break
 		}
 	}
@@ -60,7 +60,7 @@ func (c *Connection) Done() <-chan struct{} { return c.c.q.Context().Done() }
 
 // Err says why the connection has ended, nil while it stands. It unwraps to net.ErrClosed.
 func (c *Connection) Err() error {
-	if !c.c.ended() {
+	if c.c.q.Context().Err() == nil {
 		return nil
 	}
 	return carrierError(context.Cause(c.c.q.Context()))

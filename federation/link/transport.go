@@ -206,10 +206,13 @@ func (t *Transport) Run(ctx context.Context) error {
 func (t *Transport) acceptConnections(ctx context.Context, l *quic.Listener) error {
 	for {
 		q, err := l.Accept(ctx)
-		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) && t.ctx.Err() != nil {
-				return nil
+		if ctx.Err() != nil || t.ctx.Err() != nil {
+			if q != nil {
+				_ = q.CloseWithError(codeShutdown, "")
 			}
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("link accept: %w", err)
 		}
 		if !t.start(func() { t.serveIncoming(q) }) {
