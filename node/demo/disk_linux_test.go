@@ -1,0 +1,136 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"fengsui/node/api"
+	"fengsui/node/demo/sample"
+)
+
+// TestFullDiskLosesNothingAccepted fills a node's disk with alerts until it can take no more, makes room, and compares.
+func TestFullDiskLosesNothingAccepted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a process and fills a disk")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: mounts a small disk")
+	}
+	disk := t.TempDir()
+	size := func(flags uintptr, bytes string) {
+		t.Helper()
+		if err := syscall.Mount("fengsui-test", disk, "tmpfs", flags, "size="+bytes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	size(0, "288m") // a node takes nothing more when 256 MiB are left; the rest is for what must never be refused
+	t.Cleanup(func() {
+		if err := syscall.Unmount(disk, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	l, err := NewLab(LabConfig{Environ: []string{"TEST_AS_FENGSUI=1"}, Root: disk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), chaosBudget)
+	defer cancel()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	nodes, err := l.Reserve(county, "n1")
+	must(err)
+	n := nodes[0]
+	s := &story{lab: l}
+	must(s.prepare())
+	must(l.Init(ctx, n, siteName(county), "", foldWindow, "capture.home_net=[10.0.0.0/8]"))
+	must(n.Start(ctx))
+	must(l.Whole(ctx, n))
+	_, err = n.Client().IssuePolicy(ctx, api.PolicyRequest{Kind: kindRules, Name: documentName, Body: sample.Rules()})
+	must(err)
+	must(poll(ctx, func() (bool, error) {
+		st, err := n.Client().Status(ctx)
+		return st.Detection.Signatures > 0, err
+	}))
+
+	replay := func(budget time.Duration) error {
+		short, stop := context.WithTimeout(ctx, budget)
+		defer stop()
+		_, err := s.replay(short, 1, 0)
+		return err
+	}
+	var accepted []api.AlertID
+	passes := 0
+	for err = nil; err == nil && passes < 400; passes++ {
+		if err = replay(10 * time.Second); err == nil {
+			accepted, err = s.ids(ctx, n)
+		}
+	}
+	t.Logf("%d passes were accepted, then: %v", passes-1, err)
+	if err == nil {
+		t.Fatalf("the disk did not fill up with %d records", len(accepted))
+	}
+	ballast := filepath.Join(disk, "ballast")
+	must(fill(ballast))
+	t.Logf("with no room at all: %v", replay(3*time.Second))
+	for _, line := range n.LogTail() {
+		t.Log(line)
+	}
+
+	must(os.Remove(ballast))
+	size(syscall.MS_REMOUNT, "600m")
+	if n.PID() == 0 {
+		t.Log("the node had stopped by itself")
+		must(n.Start(ctx))
+	}
+	must(l.Whole(ctx, n))
+	must(replay(time.Minute))
+	must(n.Kill())
+	must(n.Start(ctx))
+	must(l.Whole(ctx, n))
+	must(replay(time.Minute))
+	now, err := s.ids(ctx, n)
+	must(err)
+	held := map[string]bool{}
+	for _, r := range now {
+		if held[r.ID] {
+			t.Errorf("record %s is there twice", r.ID)
+		}
+		held[r.ID] = true
+	}
+	for _, r := range accepted {
+		if !held[r.ID] {
+			t.Errorf("record %s was accepted and is gone", r.ID)
+		}
+	}
+	t.Logf("%d records were accepted before the disk was full, %d are there now", len(accepted), len(now))
+}
+
+// fill writes a file until nothing more fits.
+func fill(name string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	block := make([]byte, 1<<20)
+	for err == nil {
+		_, err = f.Write(block)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		err = nil
+	}
+	return errors.Join(err, f.Close())
+}
