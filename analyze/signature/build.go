@@ -44,12 +44,11 @@ type builder struct {
 	cur   *list   // where keywords go now; not in lists before its first keyword
 	// sticky: a sticky buffer is in force, so relative keywords stay in it whatever came before.
 	sticky  bool
-	last    *list                       // of the last content or pcre
-	lastTo  *inspect.Content            // the last content
-	fast    *inspect.Content            // marked fast_pattern
-	chop    [2]int                      // fast_pattern:offset,length
-	where   map[*inspect.Content]*list  // which list a content is in
-	contens map[*inspect.Content][]byte // its pattern as written, before folding
+	last    *list                      // of the last content or pcre
+	lastTo  *inspect.Content           // the last content
+	fast    *inspect.Content           // marked fast_pattern
+	chop    [2]int                     // fast_pattern:offset,length
+	where   map[*inspect.Content]*list // which list a content is in
 	vars    map[string]inspect.Var
 	base64  *inspect.Base64 // base64_data: keywords go into it
 	decoded []inspect.Step
@@ -63,7 +62,7 @@ func newBuilder(c *compiler, src *rule.Rule) *builder {
 	payload := &list{}
 	return &builder{
 		c: c, src: src, out: &sig{Meta: Meta{GID: 1, Priority: 3, File: src.Pos.File, Line: src.Pos.Line}, dirs: bothDirs},
-		lists: []*list{payload}, cur: payload, where: map[*inspect.Content]*list{}, contens: map[*inspect.Content][]byte{},
+		lists: []*list{payload}, cur: payload, where: map[*inspect.Content]*list{},
 		vars: map[string]inspect.Var{},
 	}
 }

@@ -105,7 +105,6 @@ func optContent(b *builder, o rule.Option) error {
 	c := &inspect.Content{Pattern: pattern, Negated: negated, Offset: none, Depth: none, Distance: none, Within: none}
 	b.addStep(c, false)
 	b.lastTo = c
-	b.contens[c] = pattern
 	if !b.inner {
 		b.last = b.cur
 		b.where[c] = b.cur

@@ -122,7 +122,7 @@ var classes = map[string]Class{
 	"misc-activity": {"Misc activity", 3}, "misc-attack": {"Misc Attack", 2}, "icmp-event": {"Generic ICMP event", 3},
 	"inappropriate-content": {"Inappropriate Content was Detected", 1}, "policy-violation": {"Potential Corporate Privacy Violation", 1},
 	"default-login-attempt": {"Attempt to login by a default username and password", 2}, "kickass-porn": {"SCORE! Get the lotion!", 1},
-	"sdf": {"Senstive Data", 2}, "file-format": {"Known malicious file or file based exploit", 1}, "malware-cnc": {"Malware Command and Control Activity Detected", 1},
+	"sdf": {"Sensitive Data", 2}, "file-format": {"Known malicious file or file based exploit", 1}, "malware-cnc": {"Malware Command and Control Activity Detected", 1},
 	"client-side-exploit": {"Known client side exploit attempt", 1}, "targeted-activity": {"Targeted Malicious Activity was Detected", 1},
 	"exploit-kit": {"Exploit Kit Activity Detected", 1}, "external-ip-check": {"Device Retrieving External IP Address Detected", 2},
 	"domain-c2": {"Domain Observed Used for C2 Detected", 1}, "pup-activity": {"Possibly Unwanted Program Detected", 2},
