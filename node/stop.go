@@ -12,7 +12,7 @@ func (n *Node) stages() []stage {
 	list := []stage{
 		{name: "link", budget: 3 * time.Second, run: n.mesh.link.Run, close: n.mesh.closeLink, why: "everything below talks over it"},
 		{name: "raft", budget: 12 * time.Second, run: n.mesh.runCluster, close: n.mesh.closeCluster, why: "what was proposed must be answered before the log closes"},
-		{name: "gossip", budget: 2 * time.Second, run: n.mesh.runGossip, close: n.mesh.leaveGossip, why: "the others should hear that we go while they can still ask why"},
+		{name: "gossip", budget: 5 * time.Second, run: n.mesh.runGossip, close: n.mesh.leaveGossip, why: "the others should hear that we go while they can still ask why"},
 		{name: "certificate", budget: time.Second, run: n.renewLoop, why: "handshakes use the newest certificate until the end"},
 		{name: "cascade", budget: 3 * time.Second, run: n.tree.run, why: "sessions end while the ledger still takes their last batch"},
 		{name: "intake", budget: 4 * time.Second, drain: n.intake.Drain, run: n.intake.Run, close: n.spool.Close, why: "what was detected goes into the ledger, or to disk, before the ledger goes"},

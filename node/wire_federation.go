@@ -295,9 +295,12 @@ func (m *mesh) admit(ctx context.Context, node, addr string) error {
 func (m *mesh) runGossip(ctx context.Context) error {
 	wait := joinRetryFirst
 	for {
-		if missing := m.unheard(); len(missing) > 0 {
-			if _, err := m.gossip.Join(missing); err != nil {
-				m.log.Debug("gossip found nobody new", "error", err)
+		for _, addr := range m.unheard() {
+			if ctx.Err() != nil {
+				break
+			}
+			if _, err := m.gossip.Join([]string{addr}); err != nil { // one at a time: each may block for two seconds, and nothing ends it
+				m.log.Debug("gossip found nobody", "at", addr, "error", err)
 			}
 		}
 		select {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -25,7 +26,7 @@ func (p policiesPort) Issue(ctx context.Context, r api.PolicyRequest) (api.Polic
 	}
 	d := issue.Draft{Kind: r.Kind, Name: r.Name, Body: r.Body}
 	for _, t := range r.Targets {
-		site, err := identity.ParseSite(t)
+		site, err := identity.ParseSite(strings.TrimSuffix(t, "/*")) // a target means its subtree, however it is written
 		if err != nil {
 			return api.Policy{}, api.Problemf(api.CodeBadRequest, "", "target: %v", err)
 		}
