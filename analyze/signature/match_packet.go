@@ -132,14 +132,11 @@ func (w *Worker) justDecided() bool {
 		return false
 	}
 	fs := w.state()
-	if fs.decided[w.dir] == w.p {
-		return true
+	now := w.f.Count[flow.ToServer].Packets + w.f.Count[flow.ToClient].Packets + 1
+	if fs.decided[w.dir] == 0 {
+		fs.decided[w.dir] = now
 	}
-	if fs.decidedOnce[w.dir] {
-		return false
-	}
-	fs.decidedOnce[w.dir], fs.decided[w.dir] = true, w.p
-	return true
+	return fs.decided[w.dir] == now
 }
 
 // tryPacket judges a rule on packet and stream bytes.

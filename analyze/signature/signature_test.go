@@ -141,6 +141,25 @@ alert http any any -> any any (http.uri; content:"evil"; sid:8;)
 	}
 }
 
+func TestProtocolDecidedOnce(t *testing.T) {
+	r := newRig(t, `alert tcp any any -> any any (app-layer-protocol:!http; sid:1;)
+alert tcp any any -> any any (app-layer-protocol:tls; sid:2;)`)
+	f := &flow.Flow{ID: 1, Kind: packet.KindTCP}
+	p := makePacket(packet.KindTCP, "") // one object for all packets, as the pipeline does
+	send := func(want ...uint32) {
+		t.Helper()
+		f.Count[flow.ToServer].Packets++
+		r.Packet(p, f, flow.ToServer)
+		if got := r.take(); !slices.Equal(got, want) {
+			t.Errorf("packet %d: %v, want %v", f.Count[flow.ToServer].Packets, got, want)
+		}
+	}
+	send()
+	f.AppDone[flow.ToServer], f.AppDir[flow.ToServer], f.App = true, flow.AppTLS, flow.AppTLS
+	send(1, 2)
+	send()
+}
+
 func TestStateRules(t *testing.T) {
 	r := newRig(t, `
 alert udp any any -> any any (content:"login"; flowbits:set,in; flowbits:noalert; sid:1;)

@@ -82,8 +82,7 @@ type flowState struct {
 	paid     [2][]uint32 // rules on transactions whose payload part has matched
 	pass     bool        // a pass rule let the flow go
 
-	decided     [2]*packet.Packet // the packet on which the protocol of a direction was decided
-	decidedOnce [2]bool
+	decided [2]uint64 // packets the flow had, plus one, when the protocol of a direction was seen to be decided; 0 before
 }
 
 // NewWorker makes a worker that emits alerts by calling emit, which keeps them. Shared must be the same for all workers of an engine.
