@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"fengsui/federation/cluster"
 	"fengsui/gmcrypto/identity"
 	"fengsui/node/api"
 	"fengsui/node/config"
@@ -21,6 +22,8 @@ type Options struct {
 	Logger  *slog.Logger // nil = discard
 	Version string       // of the program
 	Ready   func()       // called once everything has started; nil = nobody waits
+
+	timing cluster.Timing // of Raft; zero = its defaults. Tests make elections shorter
 }
 
 // Node is one process of one site. Every node of a site is made of the same parts and runs all of them; only the uplink to the parent runs on the

@@ -96,7 +96,7 @@ func openMesh(n *Node) (*mesh, error) {
 	}
 	if m.cluster, err = cluster.Open(cluster.Config{
 		Node: n.cred.Member.Node, Dir: filepath.Join(n.cfg.Data, raftDir), Advertise: m.link.Advertise(), FSM: m.state,
-		Layer: m.link.RaftLayer(nil), Forward: m.forward, Logger: n.log.With("part", "raft"),
+		Layer: m.link.RaftLayer(nil), Forward: m.forward, Logger: n.log.With("part", "raft"), Timing: n.opt.timing,
 	}); err != nil {
 		return m, err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"fengsui/deploy/lab"
+	"fengsui/federation/cluster"
 	"fengsui/node/api"
 	"fengsui/node/config"
 	"fengsui/node/demo/sample"
@@ -104,7 +105,7 @@ func (n *testNode) start() *testNode {
 	ready := make(chan struct{})
 	done := n.done
 	go func() {
-		done <- Run(ctx, n.cfg, Options{Logger: n.w.log.With("node", n.cfg.Site+"/"+n.cfg.Node), Version: "test", Ready: func() { close(ready) }})
+		done <- Run(ctx, n.cfg, Options{Logger: n.w.log.With("node", n.cfg.Site+"/"+n.cfg.Node), Version: "test", Ready: func() { close(ready) }, timing: shortElections()})
 	}()
 	select {
 	case <-ready:
@@ -112,6 +113,11 @@ func (n *testNode) start() *testNode {
 		n.w.t.Fatalf("run %s/%s: %v", n.cfg.Site, n.cfg.Node, err)
 	}
 	return n
+}
+
+// shortElections is long enough for a loaded machine and short enough for a test that starts a dozen sites.
+func shortElections() cluster.Timing {
+	return cluster.Timing{Heartbeat: 400 * time.Millisecond, Election: 400 * time.Millisecond, Lease: 300 * time.Millisecond}
 }
 
 // stop ends the node in order; a second call does nothing.
