@@ -33,6 +33,9 @@ func (t *txState) reset(set *Set) {
 	}
 }
 
+// txDone marks a transaction that has been judged on all its sides, so that a late word about it judges nothing twice.
+type txDone struct{}
+
 // txStateOf gives the state of a transaction, made when first needed.
 func (w *Worker) txStateOf(t *txView) *txState {
 	base := t.tx.Base()
@@ -65,6 +68,9 @@ func (w *Worker) judgeTx(t *txView) {
 	if !ok {
 		return
 	}
+	if _, done := t.tx.Base().Ext.(txDone); done {
+		return
+	}
 	g := &w.set.txs[app][t.dir]
 	if len(g.bare) == 0 && len(g.fixed) == 0 && len(g.growing) == 0 && (w.fs == nil || len(w.fs.paid[t.dir]) == 0) {
 		return
@@ -88,14 +94,16 @@ func (w *Worker) judgeTx(t *txView) {
 // settle gives the state back when both sides are done.
 func (w *Worker) settle(t *txView, state *txState) {
 	base := t.tx.Base()
-	if !t.tx.Complete(flow.ToServer) || !t.tx.Complete(flow.ToClient) || len(w.spare) >= spareMax {
+	if !t.tx.Complete(flow.ToServer) || !t.tx.Complete(flow.ToClient) {
 		return
 	}
 	if !base.OneSide && !(state.shown(flow.ToServer, t) && state.shown(flow.ToClient, t)) {
 		return
 	}
-	base.Ext = nil
-	w.spare = append(w.spare, state)
+	base.Ext = txDone{}
+	if len(w.spare) < spareMax {
+		w.spare = append(w.spare, state)
+	}
 }
 
 // shown tells whether a side has been judged completely; only then may its state go.
