@@ -46,7 +46,7 @@ const (
 
 	// peerStreamsMax bounds the streams of one peer that are being served at once. It is QUIC's own limit: whoever opens
 	// more waits until a handler has returned.
-	peerStreamsMax = 4096
+	peerStreamsMax = 1024
 	// guestStreamsMax bounds them for a guest; further ones are reset.
 	guestStreamsMax = 8
 	// preAuthStreamsMax is the number of streams a dialler may open before it is authenticated: exchange and control.

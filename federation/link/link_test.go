@@ -312,6 +312,6 @@ func TestManyStreamsDoNotLeak(t *testing.T) {
 	for _, n := range nodes {
 		linktest.Eventually(t, 10*time.Second, "no stream is left", func() bool { return n.Stats().StreamsActive == 0 })
 	}
-	// The peer's limit is 4096 streams: had any way leaked its share, these would block.
+	// The peer's limit is 1024 streams: had any way leaked its share, these would block.
 	mustEcho(t, nodes[0], nodes[1], []byte("still open"))
 }
