@@ -181,13 +181,16 @@ func TestEverythingSurvivesARestart(t *testing.T) {
 	county.start()
 	made += county.replay()
 	w.same("440106", county, city)
+	if n := len(city.ids("440106")); uint64(n) != made {
+		t.Errorf("after the move the city holds %d of %d", n, made)
+	}
 	city.stop()
 	city.cfg.Listen = freePort(t)
 	city.start()
 	w.until("the city's new address in its own cluster", func() error {
 		st, err := city.Status(ctx)
 		if err != nil || len(st.Cluster.Nodes) != 1 || st.Cluster.Nodes[0].Addr != city.cfg.Listen {
-			return fmt.Errorf("%+v, %v", st.Cluster, err)
+			return fmt.Errorf("%+v, %w", st.Cluster, err)
 		}
 		return nil
 	})
@@ -213,7 +216,7 @@ func TestARevokedChildIsLeftOut(t *testing.T) {
 	w.until("the county to be without a link", func() error {
 		sites, err := city.Sites(ctx)
 		if err != nil || sites[0].Link == "online" {
-			return fmt.Errorf("%+v, %v", sites, err)
+			return fmt.Errorf("%+v, %w", sites, err)
 		}
 		return nil
 	})

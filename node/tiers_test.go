@@ -33,7 +33,7 @@ func TestThreeTiers(t *testing.T) {
 				return nil
 			}
 		}
-		return fmt.Errorf("%+v, %v", sites, err)
+		return fmt.Errorf("%+v, %w", sites, err)
 	})
 	if s, err := city.ApproveSite(ctx, "440111"); err != nil || s.State != "approved" {
 		t.Fatalf("approve: %+v, %v", s, err)
@@ -52,7 +52,7 @@ func TestThreeTiers(t *testing.T) {
 			}
 		}
 		if voters != 3 {
-			return fmt.Errorf("%+v, %v", st.Cluster, err)
+			return fmt.Errorf("%+v, %w", st.Cluster, err)
 		}
 		return nil
 	})
@@ -75,7 +75,7 @@ func TestThreeTiers(t *testing.T) {
 	w.until("the whole tree online", func() error {
 		top, err := p1.Topology(ctx)
 		if err != nil || len(top.Children) != 1 || len(top.Children[0].Children) != 2 {
-			return fmt.Errorf("%+v, %v", top, err)
+			return fmt.Errorf("%+v, %w", top, err)
 		}
 		for _, c := range append(top.Children, top.Children[0].Children...) {
 			if c.Link != "online" {
@@ -87,7 +87,7 @@ func TestThreeTiers(t *testing.T) {
 	w.until("a complete answer", func() error {
 		q, err := p2.Query(ctx, api.QueryRequest{Expr: "*", Scope: "subtree", Limit: 10_000, Deadline: 3 * time.Second})
 		if err != nil || !q.Complete || len(q.Sites) != 4 || q.Matched != made {
-			return fmt.Errorf("%+v, %v", q, err)
+			return fmt.Errorf("%+v, %w", q, err)
 		}
 		return nil
 	})
@@ -104,7 +104,7 @@ func TestThreeTiers(t *testing.T) {
 				return nil
 			}
 		}
-		return fmt.Errorf("%+v, %v", sites, err)
+		return fmt.Errorf("%+v, %w", sites, err)
 	})
 	if took := time.Since(cutAt); took > 10*time.Second {
 		t.Errorf("seen offline only after %v", took)

@@ -93,7 +93,7 @@ func TestWithoutQuorumAlertsWait(t *testing.T) {
 			}
 		}
 		if voters != 3 {
-			return fmt.Errorf("%+v, %v", st.Cluster, err)
+			return fmt.Errorf("%+v, %w", st.Cluster, err)
 		}
 		return nil
 	})
@@ -107,14 +107,14 @@ func TestWithoutQuorumAlertsWait(t *testing.T) {
 	w.until("the replay to have been read", func() error {
 		r, err := n1.Replay(ctx, job.ID, false)
 		if err != nil || r.Alerts == 0 || r.State != "running" {
-			return fmt.Errorf("%+v, %v", r, err)
+			return fmt.Errorf("%+v, %w", r, err)
 		}
 		return nil
 	})
 	w.until("the node to say that it is read-only", func() error {
 		st, err := n1.Status(ctx)
 		if err != nil || st.State != "read-only" || st.Pipeline.Queued == 0 && st.Pipeline.Committed > 0 {
-			return fmt.Errorf("%+v, %v", st, err)
+			return fmt.Errorf("%+v, %w", st, err)
 		}
 		return nil
 	})
