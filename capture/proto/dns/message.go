@@ -14,7 +14,8 @@ const (
 	jumpsMax      = 128
 	recordsMax    = 1024 // records of a section that are kept
 	questionsMax  = 64
-	textBytesMax  = 4096 // of the text form of record data
+	textBytesMax  = 4096      // of the text form of record data
+	arenaBytesMax = 256 << 10 // names and texts kept of one message
 	classInternet = 1
 )
 
@@ -143,7 +144,7 @@ func (p *parser) records(to *[]Record, off, n int) (int, error) {
 			return off, ErrShort
 		}
 		r.Raw = p.msg[next : next+size]
-		if len(*to) < recordsMax {
+		if len(*to) < recordsMax && len(p.arena) < arenaBytesMax {
 			r.Data = p.data(&r, next)
 			*to = append(*to, r)
 		}

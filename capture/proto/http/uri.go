@@ -57,17 +57,10 @@ func normalURI(dst, path, query, fragment []byte, note func(string)) []byte {
 	return dst
 }
 
-// decodePath appends the path with escapes undone once, backslashes turned, repeated slashes joined and overlong UTF-8
-// made plain.
+// decodePath appends the path with escapes undone once and separators made plain.
 func decodePath(dst, b []byte, note func(string)) []byte {
 	at := len(dst)
 	put := func(c byte) {
-		if c == '\\' {
-			c = '/'
-		}
-		if c == '/' && len(dst) > at && dst[len(dst)-1] == '/' {
-			return
-		}
 		dst = append(dst, c)
 	}
 	doubled := false
@@ -120,7 +113,8 @@ func bestFit(hi, lo byte) byte {
 	return '?'
 }
 
-// plainUTF8 turns overlong two- and three-byte forms of ASCII into ASCII in place and returns the new length.
+// plainUTF8 turns overlong two- and three-byte forms of ASCII into ASCII and backslashes into slashes, and joins repeated
+// slashes, in place. It returns the new length.
 func plainUTF8(b []byte) int {
 	n := 0
 	for i := 0; i < len(b); i++ {
@@ -135,6 +129,9 @@ func plainUTF8(b []byte) int {
 		}
 		if c == '\\' {
 			c = '/'
+		}
+		if c == '/' && n > 0 && b[n-1] == '/' {
+			continue
 		}
 		b[n] = c
 		n++
