@@ -24,13 +24,26 @@ type upward struct {
 	mu     sync.Mutex
 	line   *uplink.Uplink // nil while another node leads
 	upload *upload.Client
+	beat   *register.Heartbeat
 	since  time.Time
 }
 
-func (u *upward) set(line *uplink.Uplink, up *upload.Client) {
+func (u *upward) set(line *uplink.Uplink, up *upload.Client, beat *register.Heartbeat) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.line, u.upload, u.since = line, up, time.Now()
+	u.line, u.upload, u.beat, u.since = line, up, beat, time.Now()
+}
+
+// offset is how far the parent's clock stands before ours, as the last heartbeat showed; false where there is none.
+func (u *upward) offset() (time.Duration, bool) {
+	u.mu.Lock()
+	beat := u.beat
+	u.mu.Unlock()
+	if beat == nil {
+		return 0, false
+	}
+	st := beat.State()
+	return st.Offset, st.Connected
 }
 
 // state is the line's state; not connected, since this node does not lead, where there is none.
@@ -112,7 +125,7 @@ func (t *tree) hold(ctx context.Context) {
 	}
 	cancel()
 	wg.Wait()
-	t.up.set(nil, nil)
+	t.up.set(nil, nil, nil)
 }
 
 // loops makes what runs on the leader: the line, one client for each interface, and the record of the parent.
@@ -164,7 +177,7 @@ func (t *tree) loops() ([]func(context.Context) error, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.up.set(line, up)
+	t.up.set(line, up, beat)
 	return []func(context.Context) error{line.Run, up.Run, down.Run, asked.Run, beat.Run, func(ctx context.Context) error { return t.rememberParent(ctx, news) }, func(ctx context.Context) error { return t.watchLine(ctx, line, up, &last) }}, nil
 }
 

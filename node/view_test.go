@@ -129,7 +129,7 @@ func TestWithoutQuorumAlertsWait(t *testing.T) {
 		r := n1.ids("440100")
 		st, err := n1.Status(ctx)
 		if err != nil || len(r) < 500 || st.Pipeline.Spooled != 0 {
-			return fmt.Errorf("%d records, %+v, %v", len(r), st.Pipeline, err)
+			return fmt.Errorf("%d records, %+v, %w", len(r), st.Pipeline, err)
 		}
 		return nil
 	})

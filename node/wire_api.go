@@ -11,6 +11,7 @@ import (
 	"fengsui/cascade/query"
 	"fengsui/cascade/register"
 	"fengsui/cascade/wire"
+	"fengsui/federation/cluster"
 	"fengsui/gmcrypto/identity"
 	"fengsui/node/api"
 	"fengsui/node/exchange"
@@ -33,6 +34,9 @@ func problem(err error) error {
 	var code *wire.Error
 	if !errors.As(err, &code) {
 		return err
+	}
+	if errors.Is(err, cluster.ErrLowSpace) {
+		return api.Problemf(api.CodeUnavailable, "make room on the disk of the site's leader; nothing accepted is lost", "%v", err)
 	}
 	switch code.Code {
 	case wire.CodeUnavailable, wire.CodeBusy:

@@ -5,8 +5,16 @@ import (
 	"fmt"
 	"time"
 
+	"fengsui/federation/durable"
 	"fengsui/node/enforce"
 	"fengsui/node/monitor"
+)
+
+// Bounds beyond which a node is not well.
+const (
+	diskWarnBytes  = 1 << 30   // free on the disk of the data directory
+	diskFailBytes  = 256 << 20 // below which the ledger takes nothing
+	clockWarnAfter = 5 * time.Second
 )
 
 // certificateWarn is how long before its end a certificate that was not renewed is a worry.
@@ -22,6 +30,8 @@ func (n *Node) watchParts() {
 	n.health.Add("capture", n.checkCapture)
 	n.health.Add("enforcement", n.checkEnforcement)
 	n.health.Add("certificate", n.checkCertificate)
+	n.health.Add("disk", n.checkDisk)
+	n.health.Add("clock", n.checkClockOffset)
 }
 
 func (n *Node) countParts() {
@@ -154,6 +164,27 @@ func (n *Node) checkCertificate(context.Context) (monitor.State, string) {
 		return monitor.Failing, "the node's certificate has ended: is the clock right?"
 	case left < certificateWarn:
 		return monitor.Degraded, fmt.Sprintf("the node's certificate ends in %d days and was not renewed", int(left.Hours()/24))
+	}
+	return monitor.OK, ""
+}
+
+func (n *Node) checkDisk(context.Context) (monitor.State, string) {
+	free, err := durable.FreeSpace(n.cfg.Data)
+	switch {
+	case err != nil:
+		return monitor.Degraded, err.Error()
+	case free < diskFailBytes:
+		return monitor.Failing, fmt.Sprintf("%d MiB free: the ledger takes nothing more", free>>20)
+	case free < diskWarnBytes:
+		return monitor.Degraded, fmt.Sprintf("%d MiB free", free>>20)
+	}
+	return monitor.OK, ""
+}
+
+func (n *Node) checkClockOffset(context.Context) (monitor.State, string) {
+	off, known := n.tree.up.offset()
+	if known && off.Abs() > clockWarnAfter {
+		return monitor.Degraded, fmt.Sprintf("this clock and the parent's are %v apart: is NTP running here and there?", off.Abs().Round(time.Second))
 	}
 	return monitor.OK, ""
 }
