@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"sync/atomic"
-	"time"
 
 	"fengsui/cascade/wire"
 	"fengsui/gmcrypto/identity"
@@ -55,34 +53,13 @@ func (c *Client) Stats() ClientStats {
 	return ClientStats{s.sessions.Load(), s.documents.Load(), s.refused.Load(), s.states.Load(), s.failures.Load()}
 }
 
-// Bounds of the pause between sessions. The link underneath has its own.
-const (
-	pauseMin = 50 * time.Millisecond
-	pauseMax = 2 * time.Second
-)
-
 // Run keeps a session to the parent until ctx ends, and then returns nil.
 func (c *Client) Run(ctx context.Context) error {
-	pause := pauseMin
-	for ctx.Err() == nil {
-		greeted, err := c.session(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
+	wire.Keep(ctx, c.session, func(err error) {
 		if !wire.Ended(err) {
 			c.stats.failures.Add(1)
 			c.cfg.Logger.Warn("issue: session with the parent ended, will open another", "err", err)
 		}
-		if greeted {
-			pause = pauseMin
-		}
-		wait := time.NewTimer(pause/2 + rand.N(pause/2))
-		pause = min(2*pause, pauseMax)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-		}
-	}
+	})
 	return nil
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"net"
-	"time"
 
 	"fengsui/cascade/wire"
 	"fengsui/gmcrypto/identity"
@@ -33,35 +31,13 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	return &Client{cfg: cfg}, nil
 }
 
-// Bounds of the pause between sessions. The link underneath has its own.
-const (
-	pauseMin = 50 * time.Millisecond
-	pauseMax = 2 * time.Second
-)
-
 // Run answers the parent until ctx ends, and then returns nil.
 func (c *Client) Run(ctx context.Context) error {
-	pause := pauseMin
-	for ctx.Err() == nil {
-		start := time.Now()
-		err := c.session(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
+	wire.Keep(ctx, func(ctx context.Context) (bool, error) { return false, c.session(ctx) }, func(err error) {
 		if !wire.Ended(err) {
 			c.cfg.Logger.Warn("query: session with the parent ended, will open another", "err", err)
 		}
-		if time.Since(start) > pauseMax {
-			pause = pauseMin
-		}
-		wait := time.NewTimer(pause/2 + rand.N(pause/2))
-		pause = min(2*pause, pauseMax)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-		}
-	}
+	})
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
@@ -63,32 +62,20 @@ func (h *Heartbeat) State() HeartbeatState {
 
 // Run keeps a session until ctx ends, and then returns nil.
 func (h *Heartbeat) Run(ctx context.Context) error {
-	pause := retryMin
-	for ctx.Err() == nil {
+	wire.Keep(ctx, func(ctx context.Context) (bool, error) {
 		answered, err := h.session(ctx)
 		h.mu.Lock()
+		defer h.mu.Unlock()
 		if h.state.Connected {
 			h.state.Connected, h.state.Since = false, time.Now()
 		}
 		h.state.Err = err
-		h.mu.Unlock()
-		if answered {
-			pause = retryMin
-		}
-		if ctx.Err() != nil {
-			break
-		}
+		return answered, err
+	}, func(err error) {
 		if !wire.Ended(err) {
 			h.cfg.Logger.Warn("heartbeat: session ended, will open another", "err", err)
 		}
-		wait := time.NewTimer(pause/2 + rand.N(pause/2))
-		pause = min(2*pause, 2*time.Second)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-		}
-	}
+	})
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -115,38 +114,17 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
-// Bounds of the pause between sessions. The link underneath has its own.
-const (
-	pauseMin = 50 * time.Millisecond
-	pauseMax = 2 * time.Second
-)
-
 // drain keeps a session for one class.
 func (c *Client) drain(ctx context.Context, class wire.Class) {
-	pause := pauseMin
-	for ctx.Err() == nil {
-		start := time.Now()
-		moved, err := c.session(ctx, class)
-		c.busy[class.Rank()].Store(false)
-		// A parent that greets but cannot commit is not to be hammered.
-		if moved || time.Since(start) > pauseMax {
-			pause = pauseMin
-		}
-		if ctx.Err() != nil {
-			return
-		}
+	wire.Keep(ctx, func(ctx context.Context) (bool, error) {
+		defer c.busy[class.Rank()].Store(false)
+		return c.session(ctx, class)
+	}, func(err error) {
 		if !wire.Ended(err) {
 			c.stats.failures.Add(1)
 			c.cfg.Logger.Warn("upload: session ended, will open another", "class", class, "err", err)
 		}
-		wait := time.NewTimer(pause/2 + rand.N(pause/2))
-		pause = min(2*pause, pauseMax)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-		}
-	}
+	})
 }
 
 // session opens a stream and drains the class through it until something breaks. It tells
