@@ -127,6 +127,13 @@ func TestAParentThatIsAwayIsWaitedFor(t *testing.T) {
 	if after, _ := os.ReadFile(filepath.Join(city.cfg.Data, "node.key")); string(after) != string(key) {
 		t.Error("the second init made another key")
 	}
+	// Nor does a crash just before the end of enrolment cost more than the same command.
+	if err := os.Remove(filepath.Join(city.cfg.Data, "node.crt")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Init(t.Context(), city.cfg, InitOptions{Token: token}); err != nil {
+		t.Fatal(err)
+	}
 	// A used token does not serve another machine.
 	thief := w.plan("440100", "n1")
 	thief.cfg.Data += "x"
@@ -292,6 +299,59 @@ func TestMalformedPeers(t *testing.T) {
 	if m, err := city.Metrics(ctx); err != nil || !strings.Contains(string(m), "fengsui_upload_malformed_total") {
 		t.Errorf("metrics: %v", err)
 	}
+}
+
+func TestANodeIsRemovedForGood(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	n1 := w.add("440100", "n1", "").start()
+	token := n1.invite(api.InviteRequest{Purpose: "node"})
+	n2 := w.add("440100", "n2", token)
+	if err := os.Remove(filepath.Join(n2.cfg.Data, "node.crt")); err != nil { // a crash just before the end
+		t.Fatal(err)
+	}
+	if err := Init(ctx, n2.cfg, InitOptions{Token: token}); err != nil {
+		t.Fatal(err)
+	}
+	n2.start()
+	size := func(want int) func() error {
+		return func() error {
+			st, err := n1.Status(ctx)
+			voters := 0
+			for _, n := range st.Cluster.Nodes {
+				if n.Voter {
+					voters++
+				}
+			}
+			if err != nil || voters != want || len(st.Cluster.Nodes) != want {
+				return fmt.Errorf("%+v, %w", st.Cluster, err)
+			}
+			return nil
+		}
+	}
+	w.until("two voters", size(2))
+	if _, err := n1.RemoveNode(ctx, "n7", ""); api.CodeOf(err) != api.CodeNotFound {
+		t.Errorf("an unknown node: %v", err)
+	}
+	w.until("the removal", func() error {
+		r, err := n1.RemoveNode(ctx, "n2", "replaced")
+		if err == nil && !r.Revoked {
+			err = errors.New("not revoked")
+		}
+		return err
+	})
+	w.until("one voter", size(1))
+	n2.stop()
+	n2.start() // it asks to be taken in again, and is refused
+	w.until("n1 to have refused n2", func() error {
+		m, err := n1.Metrics(ctx)
+		if err != nil || strings.Contains(string(m), "fengsui_link_streams_refused_total 0\n") {
+			return fmt.Errorf("nothing refused yet, %w", err)
+		}
+		return nil
+	})
+	w.until("still one voter", size(1))
 }
 
 func TestInitRefusesAnothersDirectory(t *testing.T) {

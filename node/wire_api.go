@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -292,6 +293,24 @@ func (p sitesPort) Decide(ctx context.Context, code, state, reason string) (api.
 		return err
 	})
 	return out, err
+}
+
+// RemoveNode takes a node out of the cluster, after its enrolment has been ended so that it does not ask to be taken in again.
+func (p sitesPort) RemoveNode(ctx context.Context, node, reason string) (api.NodeRemoval, error) {
+	out := api.NodeRemoval{Node: node}
+	if !slices.ContainsFunc(p.n.mesh.cluster.Servers(), func(s cluster.Server) bool { return s.Node == node }) {
+		return out, api.Problemf(api.CodeNotFound, "see: fengsui node status", "%s has no node %s", p.n.site, node)
+	}
+	err := p.n.tree.register.Revoke(ctx, register.Decision{Purpose: wire.PurposeNode, Site: p.n.site, Node: node, By: p.n.by(), Reason: reason})
+	out.Revoked = err == nil
+	if err != nil && wire.CodeOf(err) != wire.CodeNotFound {
+		return out, problem(err)
+	}
+	if err := p.n.mesh.cluster.Remove(ctx, node); err != nil {
+		return out, api.Problemf(api.CodeNoQuorum, "", "%s is not out of the cluster yet: %v", node, err)
+	}
+	p.n.settle(ctx)
+	return out, nil
 }
 
 // settle waits until this node's state holds what was just committed, so that a caller reads its own writes. What was committed stays so when it

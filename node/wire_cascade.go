@@ -89,7 +89,7 @@ func openTree(n *Node) (*tree, error) {
 	t.serve(link.KindUpload, t.allowChild, t.upload.Serve)
 	t.serve(link.KindIssue, t.allowChild, t.issue.Serve)
 	t.serve(link.KindQuery, t.register.Allow, t.hub.Serve)
-	t.serve(link.KindMember, n.mesh.sameSite, (&member.Handler{Join: n.mesh.admit}).Serve)
+	t.serve(link.KindMember, t.allowNode, (&member.Handler{Join: n.mesh.admit}).Serve)
 	return t, nil
 }
 
@@ -140,6 +140,14 @@ func (t *tree) run(ctx context.Context) error {
 func (t *tree) allowChild(p identity.Peer) error {
 	if p.Site == t.n.site {
 		return wire.Refuse(wire.CodeForbidden, "%s is a node of this site, not of a child", p)
+	}
+	return t.register.Allow(p)
+}
+
+// allowNode admits nodes of this site whose enrolment has not been ended.
+func (t *tree) allowNode(p identity.Peer) error {
+	if err := t.n.mesh.sameSite(p); err != nil {
+		return err
 	}
 	return t.register.Allow(p)
 }

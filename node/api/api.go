@@ -16,6 +16,7 @@ const (
 	RouteSiteApprove  = "/v1/sites/{site}/approve"
 	RouteSiteReject   = "/v1/sites/{site}/reject"
 	RouteSiteRevoke   = "/v1/sites/{site}/revoke"
+	RouteNode         = "/v1/nodes/{node}"
 	RoutePolicies     = "/v1/policies"
 	RoutePolicy       = "/v1/policies/{kind}/{name}"
 	RoutePolicyStatus = "/v1/policies/{kind}/{name}/status"
@@ -197,6 +198,12 @@ type Site struct {
 // Decision is the body of approve, reject and revoke.
 type Decision struct {
 	Reason string `json:"reason,omitempty"`
+}
+
+// NodeRemoval is the answer to the removal of a node from its site.
+type NodeRemoval struct {
+	Node    string `json:"node"`
+	Revoked bool   `json:"revoked"` // its enrolment has been ended too: it cannot come back with this key. False for a site's first node, which enrolled itself: keep it stopped
 }
 
 // PolicyRequest issues a document, or a newer version of one.

@@ -47,6 +47,11 @@ func (f *fake) Decide(_ context.Context, site, state, reason string) (Site, erro
 	return Site{Site: site, State: state, Reason: reason}, f.err
 }
 
+func (f *fake) RemoveNode(_ context.Context, node, reason string) (NodeRemoval, error) {
+	f.last = []string{node, reason}
+	return NodeRemoval{Node: node, Revoked: true}, f.err
+}
+
 func (f *fake) Issue(_ context.Context, r PolicyRequest) (Policy, error) {
 	f.last = r
 	return Policy{Kind: r.Kind, Name: r.Name, Version: 1}, f.err
@@ -175,6 +180,8 @@ func TestEveryRouteAnswersItsClientCall(t *testing.T) {
 	ok("reject", s.State+s.Reason, "rejectedunknown key", err)
 	s, err = c.RevokeSite(ctx, "440106", "")
 	ok("revoke", s.State, "revoked", err)
+	gone, err := c.RemoveNode(ctx, "n2", "disk")
+	ok("remove node", gone, NodeRemoval{Node: "n2", Revoked: true}, err)
 	p, err := c.IssuePolicy(ctx, PolicyRequest{Kind: "ruleset", Name: "base", Body: []byte("x")})
 	ok("issue", p.Version, uint64(1), err)
 	ps, err := c.Policies(ctx)

@@ -99,6 +99,11 @@ func (c *Client) RevokeSite(ctx context.Context, site, reason string) (Site, err
 	return post[Site](ctx, c, fill(RouteSiteRevoke, site), Decision{Reason: reason})
 }
 
+// RemoveNode takes a node of this site out of its cluster for good, for example one whose machine is gone.
+func (c *Client) RemoveNode(ctx context.Context, node, reason string) (NodeRemoval, error) {
+	return call[NodeRemoval](ctx, c, http.MethodDelete, fill(RouteNode, node), values("reason", reason), nil)
+}
+
 // IssuePolicy signs and commits a document, or a newer version of one.
 func (c *Client) IssuePolicy(ctx context.Context, r PolicyRequest) (Policy, error) {
 	return post[Policy](ctx, c, RoutePolicies, r)

@@ -33,6 +33,8 @@ type SitesPort interface {
 	Sites(ctx context.Context) ([]Site, error)
 	// Decide moves a site to "approved", "rejected" or "revoked".
 	Decide(ctx context.Context, site, state, reason string) (Site, error)
+	// RemoveNode takes a node of this site out of the cluster and ends its enrolment.
+	RemoveNode(ctx context.Context, node, reason string) (NodeRemoval, error)
 }
 
 // PoliciesPort issues documents and tells what became of them. issuer may be "" where kind and name are unambiguous.

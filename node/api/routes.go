@@ -28,6 +28,9 @@ func routeTable() []route {
 		{"POST", RouteSiteApprove, read(decide("approved"))},
 		{"POST", RouteSiteReject, read(decide("rejected"))},
 		{"POST", RouteSiteRevoke, read(decide("revoked"))},
+		{"DELETE", RouteNode, read(func(s *Server, r *http.Request) (any, error) {
+			return s.cfg.Ports.Sites.RemoveNode(r.Context(), r.PathValue("node"), r.URL.Query().Get("reason"))
+		})},
 		{"POST", RoutePolicies, read(issue)},
 		{"GET", RoutePolicies, read(func(s *Server, r *http.Request) (any, error) { return s.cfg.Ports.Policies.Policies(r.Context()) })},
 		{"GET", RoutePolicy, read(policy)},
