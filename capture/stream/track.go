@@ -271,20 +271,16 @@ func (a *Assembler) thirdPacket(s *Session, p *packet.Packet, dir Direction) boo
 	if len(s.alt) > 0 {
 		a.choose(s, t)
 	}
-	seqFits, ackFits := x.offset(t.Seq) >= 0 && x.offset(t.Seq) <= max(x.limit, x.next), y.offset(t.Ack) >= 0
-	if !y.known {
-		ackFits = true
-	}
-	ackFits = ackFits && y.offset(t.Ack) <= y.next
-	switch {
-	case s.Midstream:
-		ackFits = true
-	case seqFits && !ackFits:
-		Note(p, EventRightSeqWrongAck)
-		return false
-	case !seqFits:
-		Note(p, EventWrongSeqWrongAck)
-		return false
+	if !s.Midstream {
+		seq, ack := x.offset(t.Seq), y.offset(t.Ack)
+		if seq < 0 || seq > max(x.limit, x.next) {
+			Note(p, EventWrongSeqWrongAck)
+			return false
+		}
+		if ack < 0 || ack > y.next {
+			Note(p, EventRightSeqWrongAck)
+			return false
+		}
 	}
 	s.State = StateEstablished
 	return a.data(s, p, dir)

@@ -129,9 +129,9 @@ func hello() []byte {
 		return b
 	}
 	vec := func(n int, b []byte) []byte {
-		out := make([]byte, n)
-		for i := range n {
-			out[n-1-i] = byte(len(b) >> (8 * i))
+		var out []byte
+		for i := n - 1; i >= 0; i-- {
+			out = append(out, byte(len(b)>>(8*i)))
 		}
 		return append(out, b...)
 	}
