@@ -119,7 +119,7 @@ func TestOneCallKeepsItsOrder(t *testing.T) {
 func TestBiggestCommand(t *testing.T) {
 	// The usual timing: three nodes flush 48 MiB on one disk here.
 	s := newSite(t, 3, func(c *Config) { c.Timing = Timing{} })
-	body := make([]byte, fsm.BodyBytesMax)
+	body := make([]byte, biggestBody)
 	for i, m := range s.nodes {
 		m.persist(fsm.Command{Kind: kindFill, ID: id(uint64(i)), Body: body})
 	}

@@ -23,7 +23,7 @@
 // that waiting reads share one round; the keeper, which watches leadership, disk space
 // and log size. raft v1.8.0 never answers some futures that are queued when it shuts
 // down; await gives up on those, leaving a parked goroutine that holds one future. A dial in
-// progress when raft stops ends by its own timeout (5 s), after Close has returned.
+// progress when raft stops ends by its own timeout (10 s), after Close has returned.
 //
 // On disk, below Config.Dir, modes 0700/0600:
 //

@@ -15,7 +15,9 @@ const (
 	textBytesMax       = 1024                 // an error text or an address on the wire
 	serversMax         = 64                   // servers in one answer
 
-	appendEntriesMax = 64  // log entries raft sends, stores and applies at once
+	// appendEntriesMax is how many entries raft sends, stores and applies at once. The worst
+	// message, 16 entries of 17 MiB, must pass a slow link within transportWait.
+	appendEntriesMax = 16
 	logCacheEntries  = 128 // recent entries kept in memory for followers that keep up
 	snapshotsKept    = 2
 	trailingMin      = 256    // entries always kept after a snapshot
@@ -29,6 +31,6 @@ const (
 	retryPause    = 25 * time.Millisecond // between attempts while the leader is unsettled
 	drainWait     = 1 * time.Second       // for entries in flight when stopping
 	stopWait      = 15 * time.Second      // for raft to end
-	transportWait = 5 * time.Second       // raft's deadline for one message
+	transportWait = 10 * time.Second      // raft's deadline for one message
 	keepInterval  = 1 * time.Second       // disk space and log size are looked at this often
 )
