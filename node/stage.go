@@ -69,7 +69,7 @@ func (r *runner) stop() error {
 		if err := a.end(); err != nil {
 			faults = append(faults, fmt.Errorf("stop %s: %w", a.name, err))
 		}
-		r.log.Debug("stopped", "part", a.name, "took", time.Since(began).Round(time.Millisecond))
+		r.log.Debug("stopped", "part", a.name, "because", a.why, "took", time.Since(began).Round(time.Millisecond))
 	}
 	return errors.Join(faults...)
 }

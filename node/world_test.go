@@ -22,7 +22,7 @@ import (
 
 // world is a tree of sites in one process, over real UDP on loopback.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	log   *slog.Logger
 	nodes []*testNode
@@ -38,7 +38,7 @@ type testNode struct {
 	done   chan error
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "fs") // t.TempDir's names can pass the socket path limit
 	if err != nil {
@@ -63,7 +63,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // freePort finds a UDP port nobody uses.
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
