@@ -257,7 +257,11 @@ func TestMalformedPeers(t *testing.T) {
 		t.Fatal(err)
 	}
 	kinds := []link.Kind{link.KindRaft, link.KindGossip, link.KindForward, link.KindMember, link.KindRegister, link.KindUpload, link.KindIssue, link.KindQuery, 99}
-	for who, chain := range map[string][]*identity.Certificate{"child": cred.Chain(), "guest": {guest}} {
+	impostor, err := identity.Guest(cred.NodeKey, "440100", "n2", time.Now().Add(-time.Hour)) // claims to be of the city itself
+	if err != nil {
+		t.Fatal(err)
+	}
+	for who, chain := range map[string][]*identity.Certificate{"child": cred.Chain(), "guest": {guest}, "impostor": {impostor}} {
 		tr, err := link.Open(link.Config{
 			Listen: "127.0.0.1:0", Key: cred.NodeKey, Chain: func() []*identity.Certificate { return chain }, Verify: verifier(cred.Trust), Logger: w.log,
 		})
