@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ func grow(t *testing.T) *tree {
 		}
 		cancel()
 		s.wg.Wait()
+		noRaces(t, l)
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
@@ -59,6 +61,20 @@ func grow(t *testing.T) *tree {
 	tr.must(s.follow(life, ctx))
 	tr.must(s.policy(ctx))
 	return tr
+}
+
+// noRaces looks for what the race detector wrote into the processes' logs.
+func noRaces(t *testing.T, l *Lab) {
+	t.Helper()
+	for _, n := range l.Nodes {
+		b, err := os.ReadFile(n.log)
+		if err != nil {
+			t.Errorf("log of %s: %v", n.ID(), err)
+		}
+		if i := bytes.Index(b, []byte("WARNING: DATA RACE")); i >= 0 {
+			t.Errorf("%s: %.4000s", n.ID(), b[i:])
+		}
+	}
 }
 
 func (tr *tree) must(err error) {

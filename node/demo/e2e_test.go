@@ -312,6 +312,9 @@ func checkDisk(t *testing.T, dir string) {
 			return err
 		}
 		files++
+		if i := bytes.Index(b, []byte("WARNING: DATA RACE")); i >= 0 {
+			t.Errorf("%s: %.4000s", path, b[i:])
+		}
 		for _, tale := range tales {
 			if bytes.Contains(b, []byte(tale)) {
 				t.Errorf("%s holds %q in clear", strings.TrimPrefix(path, dir), tale)
