@@ -1,5 +1,5 @@
-// Fengsui: security monitoring for government networks, one binary at province, city and county. This is the door; node/cli is
-// behind it.
+// Command fengsui is security monitoring for government networks, one binary at province, city and county. This is the door;
+// node/cli is behind it.
 package main
 
 import (

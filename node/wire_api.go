@@ -197,6 +197,7 @@ func (p sitesPort) Invite(ctx context.Context, r api.InviteRequest) (api.Invite,
 			return api.Invite{}, api.Problemf(api.CodeBadRequest, "", "site: %v", err)
 		}
 		inv.Purpose, inv.Site, inv.Node, inv.Approved = wire.PurposeSite, site, "", r.Approve
+		inv.Name = r.Name
 	}
 	token, err := p.n.tree.register.Invite(ctx, inv)
 	if err != nil {

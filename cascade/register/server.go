@@ -178,6 +178,7 @@ type Invitation struct {
 	Purpose  wire.Purpose
 	Site     identity.Site // who may enrol; for a node this site
 	Node     string        // for a node: its name, empty = free choice
+	Name     string        // for a site: what people call it
 	Valid    time.Duration
 	Approved bool // whoever uses it is in; otherwise a person decides then
 	By       string
@@ -203,7 +204,7 @@ func (s *Server) Invite(ctx context.Context, inv Invitation) (token string, err 
 	root, verifier, expires := s.cfg.Root(), Verifier(secret), s.cfg.Now().Add(inv.Valid)
 	t := &wire.Token{
 		Parent: string(s.cfg.Site), RootFingerprint: root[:], InviteId: id, Secret: secret,
-		Purpose: inv.Purpose, Site: string(inv.Site), Node: inv.Node, Expires: expires.Unix(),
+		Purpose: inv.Purpose, Site: string(inv.Site), Node: inv.Node, Expires: expires.Unix(), Name: inv.Name,
 	}
 	for _, n := range s.cfg.Nodes() {
 		if len(t.Addresses) < wire.AddressesMax {
@@ -275,7 +276,7 @@ func (s *Server) decide(ctx context.Context, d Decision, state wire.EnrolState) 
 func (s *Server) member(d Decision) (*wire.Member, error) {
 	m, err := readMember(s.cfg.Ledger, d.Purpose, d.Site, d.Node)
 	if err == nil && m == nil {
-		err = wire.Refuse(wire.CodeNotFound, "%s %s has not asked to enrol", d.Site, d.Node)
+		err = wire.Refuse(wire.CodeNotFound, "%s has not asked to enrol", whom(string(d.Site), d.Node))
 	}
 	return m, err
 }

@@ -267,7 +267,7 @@ func applyDecide(b *bbolt.Bucket, at time.Time, cmd *wire.CommandDecide) (*wire.
 	case err != nil:
 		return nil, err
 	case !found:
-		return refused(wire.CodeNotFound, "%s %s has not asked to enrol", cmd.Site, cmd.Node), nil
+		return refused(wire.CodeNotFound, "%s has not asked to enrol", whom(cmd.Site, cmd.Node)), nil
 	case !bytes.Equal(m.Key, cmd.Key):
 		return refused(wire.CodeConflict, "%s %s has meanwhile asked with another key: look again", cmd.Site, cmd.Node), nil
 	case m.State == cmd.State:

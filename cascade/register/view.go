@@ -196,3 +196,11 @@ func readParent(l Ledger) (p *wire.Parent, err error) {
 	})
 	return p, err
 }
+
+// whom names a site, or a node of it, in an error.
+func whom(site, node string) string {
+	if node == "" {
+		return site
+	}
+	return site + "/" + node
+}

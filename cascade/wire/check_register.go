@@ -45,6 +45,7 @@ func (m *Token) Check() error {
 		checkPurpose(m.GetPurpose()),
 		checkSite("site", m.GetSite()),
 		checkText("node", m.GetNode(), NameBytesMax),
+		checkText("name", m.GetName(), NameBytesMax),
 	)
 	if err == nil && m.Expires <= 0 {
 		err = malformed("expires", "missing")

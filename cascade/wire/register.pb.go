@@ -324,6 +324,7 @@ type Token struct {
 	Site            string                 `protobuf:"bytes,7,opt,name=site,proto3" json:"site,omitempty"`        // the site that may enrol
 	Node            string                 `protobuf:"bytes,8,opt,name=node,proto3" json:"node,omitempty"`        // the node name that may enrol, empty = free choice
 	Expires         int64                  `protobuf:"varint,9,opt,name=expires,proto3" json:"expires,omitempty"` // unix seconds
+	Name            string                 `protobuf:"bytes,10,opt,name=name,proto3" json:"name,omitempty"`       // what the inviting site calls the other, for its first configuration
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -419,6 +420,13 @@ func (x *Token) GetExpires() int64 {
 		return x.Expires
 	}
 	return 0
+}
+
+func (x *Token) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
 }
 
 type EnrolRequest struct {
@@ -1098,7 +1106,7 @@ const file_register_proto_rawDesc = "" +
 	"\x05enrol\x18\x01 \x01(\v2\x1e.fengsui.cascade.v1.EnrolReplyH\x00R\x05enrol\x12B\n" +
 	"\theartbeat\x18\x02 \x01(\v2\".fengsui.cascade.v1.HeartbeatReplyH\x00R\theartbeat\x12.\n" +
 	"\x03end\x18\x03 \x01(\v2\x1a.fengsui.cascade.v1.StatusH\x00R\x03endB\x06\n" +
-	"\x04body\"\x96\x02\n" +
+	"\x04body\"\xaa\x02\n" +
 	"\x05Token\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1c\n" +
 	"\taddresses\x18\x02 \x03(\tR\taddresses\x12)\n" +
@@ -1108,7 +1116,9 @@ const file_register_proto_rawDesc = "" +
 	"\apurpose\x18\x06 \x01(\x0e2\x1b.fengsui.cascade.v1.PurposeR\apurpose\x12\x12\n" +
 	"\x04site\x18\a \x01(\tR\x04site\x12\x12\n" +
 	"\x04node\x18\b \x01(\tR\x04node\x12\x18\n" +
-	"\aexpires\x18\t \x01(\x03R\aexpires\"\xde\x01\n" +
+	"\aexpires\x18\t \x01(\x03R\aexpires\x12\x12\n" +
+	"\x04name\x18\n" +
+	" \x01(\tR\x04name\"\xde\x01\n" +
 	"\fEnrolRequest\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x125\n" +
 	"\apurpose\x18\x02 \x01(\x0e2\x1b.fengsui.cascade.v1.PurposeR\apurpose\x12\x1b\n" +

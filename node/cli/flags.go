@@ -70,13 +70,6 @@ func (f *flags) parse(args []string, least, most int, want string) error {
 	return nil
 }
 
-// given tells whether a flag was set.
-func (f *flags) given(name string) bool {
-	found := false
-	f.Visit(func(g *flag.Flag) { found = found || g.Name == name })
-	return found
-}
-
 // dataDir is the data directory of the node that is meant: flag, configuration, environment, the packaged place.
 func (f *flags) dataDir() (string, error) {
 	switch {

@@ -2,16 +2,20 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
+	"fengsui/cascade/register"
+	"fengsui/cascade/wire"
 	"fengsui/federation/durable"
 	"fengsui/node"
 	"fengsui/node/api"
@@ -26,7 +30,7 @@ const tokenBytesMax = 64 << 10
 func nodeInitCommand() command {
 	return command{
 		name: "node init", args: "--data DIR [--site CODE --node NAME …] [--invite FILE] [--wait 10m] [--json]", summary: "make a node: configuration, keys, and its place in the tree",
-		help: `Writes DIR/fengsui.yaml from the flags where there is none, makes the keys, and enrols. Without --invite the node is the first of
+		help: `Writes DIR/fengsui.yaml from the flags (and the invite) where there is none, makes the keys, and enrols. Without --invite the node is the first of
 a new root site (a province). With the token of ` + "`fengsui site invite`" + ` it becomes the first node of a site below; with that of
 ` + "`fengsui node invite`" + ` a further node of the same site. FILE "-" is standard input. Waits until the site is approved
 (--wait gives up earlier); may be repeated at any point.
@@ -75,17 +79,13 @@ func runNodeInit(ctx context.Context, e Env, args []string) error {
 	if *data == "" {
 		return usagef("want --data DIR")
 	}
-	cfg, err := initConfig(e, *data, s.values)
+	token, known, err := readToken(e, *invite)
 	if err != nil {
 		return err
 	}
-	token := ""
-	if *invite != "" {
-		b, err := readInput(e, *invite, tokenBytesMax)
-		if err != nil {
-			return err
-		}
-		token = strings.TrimSpace(string(b))
+	cfg, err := initConfig(e, *data, s.values, known)
+	if err != nil {
+		return err
 	}
 	logger, err := monitor.NewLogger(e.Stderr, "warn", cfg.Log.Format)
 	if err != nil {
@@ -116,13 +116,41 @@ func runNodeInit(ctx context.Context, e Env, args []string) error {
 	return err
 }
 
-// initConfig loads the configuration in dir, after writing it from the given values where there is none. Where there is one, the values must
-// agree with it: settings given twice and differently are a mistake somebody should see.
-func initConfig(e Env, dir string, values map[string]string) (*config.Config, error) {
+// readToken reads an invite and what it says about the node to be made, so that nobody has to type it again.
+func readToken(e Env, path string) (token string, known map[string]string, err error) {
+	if path == "" {
+		return "", nil, nil
+	}
+	b, err := readInput(e, path, tokenBytesMax)
+	if err != nil {
+		return "", nil, err
+	}
+	t, err := register.ParseToken(string(b))
+	if err != nil {
+		return "", nil, err
+	}
+	known = map[string]string{"site": t.GetSite(), "node": cmp.Or(t.GetNode(), "n1")}
+	if t.GetPurpose() == wire.PurposeNode && t.GetNode() == "" {
+		delete(known, "node") // n1 is there already: a person must choose
+	}
+	if t.GetName() != "" {
+		known["name"] = t.GetName()
+	}
+	return strings.TrimSpace(string(b)), known, nil
+}
+
+// initConfig loads the configuration in dir, after writing it where there is none: from the given values, and for the rest from what is known.
+// Where there is one, the values must agree with it: settings given twice and differently are a mistake somebody should see.
+func initConfig(e Env, dir string, values, known map[string]string) (*config.Config, error) {
 	path := filepath.Join(dir, config.FileName)
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := writeConfig(e, dir, path, values); err != nil {
+		all := maps.Clone(known)
+		if all == nil {
+			all = map[string]string{}
+		}
+		maps.Copy(all, values)
+		if err := writeConfig(e, dir, path, all); err != nil {
 			return nil, err
 		}
 	} else if err != nil {

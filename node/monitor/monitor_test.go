@@ -178,9 +178,10 @@ func TestServerServesAndStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
+	client := &http.Client{Timeout: 10 * time.Second}
 	get := func(path string) (int, string) {
 		t.Helper()
-		res, err := http.Get("http://" + s.Addr().String() + path)
+		res, err := client.Get("http://" + s.Addr().String() + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +205,7 @@ func TestServerServesAndStops(t *testing.T) {
 	if code, _ := get("/"); code != 404 {
 		t.Errorf("/ answers %d", code)
 	}
-	http.DefaultClient.CloseIdleConnections()
+	client.CloseIdleConnections()
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("run: %v", err)
