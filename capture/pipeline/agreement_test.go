@@ -108,7 +108,7 @@ func readCapture(t *testing.T, path string, cfg Config) ([]*event.Event, Stats) 
 }
 
 // referenceFlows reads the flow records of the reference's event log by community ID and counters.
-func referenceFlows(t *testing.T, path string) (counts, apps map[string]int) {
+func referenceFlows(t *testing.T, path string) (counts, apps, named map[string]int) {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -119,7 +119,7 @@ func referenceFlows(t *testing.T, path string) (counts, apps map[string]int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts, apps = map[string]int{}, map[string]int{}
+	counts, apps, named = map[string]int{}, map[string]int{}, map[string]int{}
 	dec := json.NewDecoder(z)
 	for dec.More() {
 		var e struct {
@@ -145,8 +145,11 @@ func referenceFlows(t *testing.T, path string) (counts, apps map[string]int) {
 		case "http", "dns", "tls", "mdns":
 			apps[e.App+" "+e.ID]++
 		}
+		if e.App != "" && e.App != "failed" {
+			named[e.App+" "+e.ID]++
+		}
 	}
-	return counts, apps
+	return counts, apps, named
 }
 
 func flowKey(e *event.Event) string {
@@ -201,7 +204,7 @@ func TestAgreement(t *testing.T) {
 	}
 	full := os.Getenv("AGREEMENT") == "full"
 	only := os.Getenv("AGREEMENT_ONLY")
-	var flows, apps, http, dns, tls, total tally
+	var flows, apps, named, http, dns, tls, total tally
 	for _, ref := range refs {
 		name := strings.TrimSuffix(filepath.Base(ref), ".json")
 		if only != "" && !strings.Contains(name, only) {
@@ -220,11 +223,14 @@ func TestAgreement(t *testing.T) {
 			t.Fatalf("%s: capture not found", name)
 		}
 		events, stats := readCapture(t, files[0], Config{IgnoreChecksums: true})
-		ours := map[string]map[string]int{"flow": {}, "app": {}, "http": {}, "dns": {}, "tls": {}}
+		ours := map[string]map[string]int{"flow": {}, "app": {}, "named": {}, "http": {}, "dns": {}, "tls": {}}
 		for _, e := range events {
 			switch e.Kind {
 			case event.KindFlow:
 				ours["flow"][flowKey(e)]++
+				if app := e.Text(event.NetworkProtocol); app != "" {
+					ours["named"][app+" "+e.Text(event.NetworkCommunity)]++
+				}
 				switch app := e.Text(event.NetworkProtocol); app {
 				case "http", "dns", "tls", "mdns":
 					ours["app"][app+" "+e.Text(event.NetworkCommunity)]++
@@ -256,7 +262,7 @@ func TestAgreement(t *testing.T) {
 		for _, h := range want.TLS {
 			theirs["tls"][strings.Join([]string{text(h[0]), versions[text(h[1])], text(h[2]), text(h[3]), text(h[4])}, " ")]++
 		}
-		refCounts, refApps := referenceFlows(t, strings.TrimSuffix(ref, ".json")+".eve.json.gz")
+		refCounts, refApps, refNamed := referenceFlows(t, strings.TrimSuffix(ref, ".json")+".eve.json.gz")
 		diff := func(kind string) func(sign, key string, n int) {
 			return func(sign, key string, n int) {
 				if full {
@@ -266,6 +272,7 @@ func TestAgreement(t *testing.T) {
 		}
 		flows.add(ours["flow"], refCounts, diff("flow"))
 		apps.add(ours["app"], refApps, diff("app"))
+		named.add(ours["named"], refNamed, diff("named"))
 		http.add(ours["http"], theirs["http"], diff("http"))
 		dns.add(ours["dns"], refDNS, diff("dns"))
 		tls.add(ours["tls"], theirs["tls"], diff("tls"))
@@ -279,12 +286,13 @@ func TestAgreement(t *testing.T) {
 		{"flows (number)", &total, 99.9},
 		{"flows (community ID, packets, bytes each way)", &flows, 99.4},
 		{"flows recognised as http, dns, tls, mdns", &apps, 99.5},
+		{"flows recognised as any protocol", &named, 99},
 		{"HTTP transactions (method, host, URI, status)", &http, 99.4},
 		{"DNS queries (name, type)", &dns, 99.5},
 		{"TLS sessions (SNI, version, JA3, JA4, subject)", &tls, 98.7},
 	} {
 		share := r.t.share()
-		if r.t == &apps {
+		if r.t == &apps || r.t == &named {
 			share = r.t.recall()
 		}
 		t.Logf("%-50s %s", r.name, r.t)

@@ -13,7 +13,7 @@
 //     one-sided. UDP: the datagram goes to the parser. Transactions advance here.
 //  5. Inspectors, each in turn, for the direction of this packet only:
 //     Stream, for each new chunk of that direction: when 2560 bytes have gathered, when the parser completed a message,
-//     when no parser follows the flow, or at the end of the direction;
+//     or at the end of the direction;
 //     Transaction, for each transaction whose side of that direction advanced, oldest first;
 //     Packet.
 //     What Stream and Transaction were given stays valid until Packet returns, so an inspector may collect and judge in

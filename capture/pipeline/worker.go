@@ -199,7 +199,7 @@ func (w *Pipeline) settle(l *layer, dir flow.Direction) {
 
 func (w *Pipeline) rawDue(f *flow.Flow, l *layer, dir flow.Direction) bool {
 	n := f.TCP.Pending(dir)
-	return n > 0 && (n >= w.cfg.RawChunk || l.flush[dir] || l.noApp || f.TCP.Finished(dir) || f.TCP.DepthReached(dir))
+	return n > 0 && (n >= w.cfg.RawChunk || l.flush[dir] || f.TCP.Finished(dir) || f.TCP.DepthReached(dir))
 }
 
 func (w *Pipeline) raw(p *packet.Packet, f *flow.Flow, dir flow.Direction) {

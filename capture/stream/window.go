@@ -1,6 +1,9 @@
 package stream
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // window holds one direction's bytes: a contiguous part [base, end) and, behind holes, segments that came too early.
 // Offsets count from the first byte after the SYN.
@@ -80,9 +83,7 @@ func (w *window) insert(off int64, p []byte, c *Config, b *pool) (what outcome, 
 	if off < end {
 		n := min(int64(len(p)), end-off)
 		differs = !bytes.Equal(w.slice(off, off+n), p[:n])
-		if differs {
-			w.overwrite(off, owner, p[:n], false)
-		}
+		w.overwrite(off, owner, p[:n], false)
 		if n == int64(len(p)) {
 			return nothingNew, differs
 		}
@@ -109,10 +110,11 @@ func (w *window) push(off, owner int64, p []byte) {
 func (w *window) overwrite(off, owner int64, p []byte, ties bool) {
 	end := w.end()
 	stop := off + int64(len(p))
-	if len(w.regions) == 0 || len(w.regions) > regionsMax-2 {
-		return
+	loses := func(r region) bool { return r.owner > owner || r.owner == owner && ties }
+	if stop <= w.shown || len(w.regions) > regionsMax-2 || !slices.ContainsFunc(w.regions, loses) {
+		return // a plain repetition, nearly always
 	}
-	old := append([]region(nil), w.regions...) // rare: overlaps with other bytes only
+	old := slices.Clone(w.regions)
 	w.regions = w.regions[:0]
 	put := func(at, owner int64) {
 		if n := len(w.regions); n > 0 && w.regions[n-1].owner == owner {
@@ -126,7 +128,7 @@ func (w *window) overwrite(off, owner int64, p []byte, ties bool) {
 			to = old[i+1].at
 		}
 		from, upto := max(r.at, off, w.shown), min(to, stop)
-		if from >= upto || r.owner < owner || r.owner == owner && !ties {
+		if from >= upto || !loses(r) {
 			put(r.at, r.owner)
 			continue
 		}
@@ -152,8 +154,8 @@ func (w *window) drain(c *Config, b *pool) (differs bool) {
 		}
 		if over := end - s.off; over > 0 {
 			m := min(over, int64(len(s.data)))
-			if s.off >= w.base && !bytes.Equal(w.slice(s.off, s.off+m), s.data[:m]) {
-				differs = true
+			if s.off >= w.base {
+				differs = differs || !bytes.Equal(w.slice(s.off, s.off+m), s.data[:m])
 				w.overwrite(s.off, s.owner, s.data[:m], true) // it came before what lies there
 			}
 			s.data, s.off = s.data[m:], s.off+m

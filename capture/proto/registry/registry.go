@@ -5,6 +5,7 @@ import (
 	"fengsui/capture/proto"
 	"fengsui/capture/proto/dns"
 	"fengsui/capture/proto/http"
+	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/tls"
 )
 
@@ -20,5 +21,39 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppTLS, TCP: true, Recognise: tls.Recognise, New: tls.New},
 		{App: flow.AppDNS, TCP: true, UDP: true, Recognise: dns.RecogniseDNS, New: dns.New},
 		{App: flow.AppMDNS, UDP: true, Recognise: dns.RecogniseMDNS, New: dns.NewMDNS},
+
+		// Recognised only.
+		{App: flow.AppSSH, TCP: true, Recognise: known.SSH},
+		{App: flow.AppSMB, TCP: true, Recognise: known.SMB},
+		{App: flow.AppHTTP2, TCP: true, Recognise: known.HTTP2},
+		{App: flow.AppTLCP, TCP: true, Recognise: known.TLCP},
+		{App: flow.AppRDP, TCP: true, Recognise: known.RDP},
+		{App: flow.AppFTP, TCP: true, Recognise: known.FTP},
+		{App: flow.AppSMTP, TCP: true, Recognise: known.SMTP},
+		{App: flow.AppPOP3, TCP: true, Recognise: known.POP3},
+		{App: flow.AppIMAP, TCP: true, Recognise: known.IMAP},
+		{App: flow.AppIRC, TCP: true, Recognise: known.IRC},
+		{App: flow.AppRFB, TCP: true, Recognise: known.RFB},
+		{App: flow.AppTelnet, TCP: true, Recognise: known.Telnet},
+		{App: flow.AppMQTT, TCP: true, Recognise: known.MQTT},
+		{App: flow.AppModbus, TCP: true, Recognise: known.Modbus},
+		{App: flow.AppDNP3, TCP: true, Recognise: known.DNP3},
+		{App: flow.AppMySQL, TCP: true, Recognise: known.MySQL},
+		{App: flow.AppPgSQL, TCP: true, Recognise: known.PgSQL},
+		{App: flow.AppMSSQL, TCP: true, Recognise: known.MSSQL},
+		{App: flow.AppTNS, TCP: true, Recognise: known.TNS},
+		{App: flow.AppRedis, TCP: true, Recognise: known.Redis},
+		{App: flow.AppMongoDB, TCP: true, Recognise: known.MongoDB},
+		{App: flow.AppKRB5, TCP: true, UDP: true, Recognise: known.KRB5},
+		{App: flow.AppLDAP, TCP: true, UDP: true, Recognise: known.LDAP},
+		{App: flow.AppSIP, TCP: true, UDP: true, Recognise: known.SIP},
+		{App: flow.AppDCERPC, TCP: true, Recognise: known.DCERPC},
+		{App: flow.AppSNMP, UDP: true, Recognise: known.SNMP},
+		{App: flow.AppNTP, UDP: true, Recognise: known.NTP},
+		{App: flow.AppDHCP, UDP: true, Recognise: known.DHCP},
+		{App: flow.AppTFTP, UDP: true, Recognise: known.TFTP},
+		{App: flow.AppIKE, UDP: true, Recognise: known.IKE},
+		{App: flow.AppQUIC, UDP: true, Recognise: known.QUIC},
+		{App: flow.AppBitTorrentDHT, UDP: true, Recognise: known.DHT},
 	}
 }

@@ -1,0 +1,79 @@
+package known
+
+import (
+	"strings"
+	"testing"
+
+	"fengsui/capture/flow"
+	"fengsui/capture/proto"
+)
+
+func TestRecognisers(t *testing.T) {
+	const ts, tc = flow.ToServer, flow.ToClient
+	f := func(name string, r proto.Recogniser, dir flow.Direction, port uint16, data string, want proto.Match) {
+		t.Helper()
+		if got := r(&proto.Probe{Dir: dir, ServerPort: port, ClientPort: 50000, Data: []byte(data)}); got != want {
+			t.Errorf("%s %q: %v, want %v", name, data, got, want)
+		}
+	}
+	f("ssh", SSH, tc, 2222, "SSH-2.0-OpenSSH_9\r\n", proto.Yes)
+	f("ssh", SSH, tc, 22, "SS", proto.Maybe)
+	f("ssh", SSH, tc, 22, "220 x", proto.No)
+	f("smtp", SMTP, tc, 2525, "220 mail ESMTP ready\r\n", proto.Yes)
+	f("smtp", SMTP, tc, 25, "220 mail\r\n", proto.Yes)
+	f("smtp", SMTP, tc, 2121, "220 ready\r\n", proto.No)
+	f("smtp", SMTP, ts, 2525, "ehlo me\r\n", proto.Yes)
+	f("ftp", FTP, tc, 2121, "220 (vsFTPd 3)\r\n", proto.Yes)
+	f("ftp", FTP, tc, 21, "220 hello\r\n", proto.Yes)
+	f("ftp", FTP, ts, 2121, "USER anonymous\r\n", proto.Yes)
+	f("ftp", FTP, ts, 110, "USER me\r\n", proto.No)
+	f("pop3", POP3, ts, 110, "USER me\r\n", proto.Yes)
+	f("pop3", POP3, tc, 110, "+OK ready\r\n", proto.Yes)
+	f("imap", IMAP, tc, 143, "* OK ready\r\n", proto.Yes)
+	f("irc", IRC, ts, 6667, "NICK me\r\n", proto.Yes)
+	f("sip", SIP, ts, 5060, "OPTIONS sip:a@b SIP/2.0\r\n", proto.Yes)
+	f("sip", SIP, ts, 80, "OPTIONS / HTTP/1.1\r\n", proto.No)
+	f("sip", SIP, tc, 5060, "SIP/2.0 200 OK\r\n", proto.Yes)
+	f("smb1", SMB, ts, 445, "\x00\x00\x00\x85\xffSMBr", proto.Yes)
+	f("smb2", SMB, ts, 4450, "\x00\x00\x00\x85\xfeSMB@", proto.Yes)
+	f("nbss", SMB, ts, 139, "\x81\x00\x00\x44", proto.Yes)
+	f("dcerpc", DCERPC, ts, 135, "\x05\x00\x0b\x03\x10\x00\x00\x00\x48\x00\x00\x00", proto.Yes)
+	f("socks", DCERPC, ts, 1080, "\x05\x01\x00", proto.Maybe)
+	f("socks", DCERPC, ts, 1080, "\x05\x01\x00\x05\x01\x00\x01\x0a\x00\x00", proto.No)
+	f("rdp", RDP, ts, 3390, "\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01", proto.Yes)
+	f("s7", RDP, ts, 102, "\x03\x00\x00\x16\x11\xe0\x00\x00\x00\x01\x00\xc1", proto.No)
+	f("mqtt", MQTT, ts, 18830, "\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", proto.Yes)
+	f("modbus", Modbus, ts, 502, "\x00\x01\x00\x00\x00\x06\x01\x03", proto.Yes)
+	f("modbus", Modbus, ts, 503, "\x00\x01\x00\x00\x00\x06\x01\x03", proto.No)
+	f("mysql", MySQL, tc, 3306, "\x4a\x00\x00\x00\x0a8.0.30\x00rest", proto.Yes)
+	f("pgsql", PgSQL, ts, 5432, "\x00\x00\x00\x08\x04\xd2\x16\x2f", proto.Yes)
+	f("redis", Redis, ts, 6379, "*1\r\n$4\r\nPING\r\n", proto.Yes)
+	f("redis", Redis, ts, 6379, "*x", proto.No)
+	f("http2", HTTP2, ts, 80, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", proto.Yes)
+	f("tlcp", TLCP, ts, 443, "\x16\x01\x01\x00\x30\x01", proto.Yes)
+	f("snmp", SNMP, ts, 161, "\x30\x26\x02\x01\x01\x04\x06public", proto.Yes)
+	f("ntp", NTP, ts, 123, "\x23"+strings.Repeat("\x00", 47), proto.Yes)
+	f("tftp", TFTP, ts, 69, "\x00\x01file\x00octet\x00", proto.Yes)
+	f("quic", QUIC, ts, 443, "\xc3\x00\x00\x00\x01\x08abcdefgh", proto.Yes)
+	f("dht", DHT, ts, 6881, "d1:ad2:id20:aaaaaaaaaaaaaaaaaaaae1:q4:ping1:t2:aa1:y1:qe", proto.Yes)
+	f("krb5", KRB5, ts, 88, "\x00\x00\x00\x20\x6a\x1e\x30\x1c\xa1", proto.Yes)
+	f("ldap", LDAP, ts, 389, "\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00", proto.Yes)
+}
+
+// FuzzAll asks every recogniser about the same bytes: none may panic.
+func FuzzAll(f *testing.F) {
+	f.Add([]byte("220 mail ESMTP\r\n"), uint16(25), false)
+	f.Add([]byte("\x30\x84\x00\x00\x00\x10\x02\x01\x01"), uint16(389), true)
+	f.Add([]byte("\x10\x80\x80\x01\x00\x04MQTT\x04\x02\x00\x3c"), uint16(1883), false)
+	all := []proto.Recogniser{
+		SSH, RFB, HTTP2, SMTP, FTP, POP3, IMAP, IRC, SIP, Redis, DHT, SMB, DCERPC, Telnet, RDP, MQTT, Modbus, DNP3, MySQL, PgSQL,
+		MSSQL, TNS, MongoDB, TLCP, KRB5, LDAP, SNMP, NTP, DHCP, TFTP, IKE, QUIC,
+	}
+	f.Fuzz(func(_ *testing.T, b []byte, port uint16, datagram bool) {
+		for _, r := range all {
+			for _, dir := range []flow.Direction{flow.ToServer, flow.ToClient} {
+				r(&proto.Probe{Dir: dir, Data: b, ServerPort: port, Datagram: datagram})
+			}
+		}
+	})
+}
