@@ -239,33 +239,23 @@ func TestMembership(t *testing.T) {
 		t.Fatalf("adding a node that is not there: %v", err)
 	}
 	n1.propose(record(1))
-	if err := n1.cluster.Remove(s.ctx(), "ghost"); err != nil {
-		t.Fatal(err)
-	}
+	s.insist("removing it", func() error { return n1.cluster.Remove(s.ctx(), "ghost") })
 	for range 2 {
 		m := s.add(false)
 		for range 2 { // the second time does nothing
-			if err := n1.cluster.AddVoter(s.ctx(), m.name, m.addr); err != nil {
-				t.Fatal(err)
-			}
+			s.insist("adding a node", func() error { return n1.cluster.AddVoter(s.ctx(), m.name, m.addr) })
 		}
 	}
 	follower := s.others(s.leader())[0]
 	fourth := s.add(false)
-	if err := follower.cluster.AddVoter(s.ctx(), fourth.name, fourth.addr); err != nil {
-		t.Fatalf("adding through a follower: %v", err)
-	}
+	s.insist("adding through a follower", func() error { return follower.cluster.AddVoter(s.ctx(), fourth.name, fourth.addr) })
 	fourth.propose(record(2))
 	s.converged(s.nodes...)
 	leader := s.leader()
-	if err := fourth.cluster.Remove(s.ctx(), leader.name); err != nil {
-		t.Fatalf("removing the leader through a follower: %v", err)
-	}
+	s.insist("removing the leader through a follower", func() error { return fourth.cluster.Remove(s.ctx(), leader.name) })
 	rest := s.others(leader)
 	s.leaderAmong(rest).propose(record(3))
-	if err := rest[0].cluster.Remove(s.ctx(), "nobody"); err != nil {
-		t.Fatalf("removing a stranger: %v", err)
-	}
+	s.insist("removing a stranger", func() error { return rest[0].cluster.Remove(s.ctx(), "nobody") })
 	list, err := rest[0].cluster.LeaderServers(s.ctx())
 	if err != nil || len(list) != 3 {
 		t.Fatalf("servers %v, %v", list, err)

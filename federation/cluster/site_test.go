@@ -412,3 +412,19 @@ func holds(t testing.TB, have, acked map[[16]byte]uint64) {
 		t.Fatalf("%d of %d acknowledged commands are lost or changed", lost, len(acked))
 	}
 }
+
+// insist repeats a change of members while its outcome is unknown, as an operator would: a busy machine may cost the leader its
+// lease in the middle of it, and repeating is harmless.
+func (s *site) insist(what string, change func() error) {
+	s.t.Helper()
+	ctx := s.ctx()
+	for {
+		err := change()
+		switch {
+		case err == nil:
+			return
+		case ctx.Err() != nil, !errors.Is(err, ErrUnknownOutcome) && !errors.Is(err, ErrNoLeader):
+			s.t.Fatalf("%s: %v", what, err)
+		}
+	}
+}
