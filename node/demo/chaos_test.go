@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -20,6 +21,20 @@ import (
 // chaosBudget bounds everything one of these tests waits for at a time.
 const chaosBudget = 2 * time.Minute
 
+// labConfig makes processes of this test binary. Where it has the race detector built in, the program is built without: these
+// tests are about hundreds of seconds of crashes, and TestStory runs every part under the detector.
+func labConfig(t *testing.T) LabConfig {
+	t.Helper()
+	c := LabConfig{Environ: []string{"TEST_AS_FENGSUI=1"}, Seed: 1}
+	if raceDetector {
+		c.Binary = filepath.Join(t.TempDir(), "fengsui")
+		if out, err := exec.Command("go", "build", "-o", c.Binary, "fengsui").CombinedOutput(); err != nil {
+			t.Fatalf("build the program: %v: %s", err, out)
+		}
+	}
+	return c
+}
+
 // tree is a grown lab with rules in force, traffic at hand, and watched tails.
 type tree struct {
 	*story
@@ -31,7 +46,7 @@ func grow(t *testing.T) *tree {
 	if testing.Short() {
 		t.Skip("starts eight processes")
 	}
-	l, err := NewLab(LabConfig{Environ: []string{"TEST_AS_FENGSUI=1"}, Seed: 1})
+	l, err := NewLab(labConfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +273,7 @@ func TestLabSurvivesABadStart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	l, err := NewLab(LabConfig{Environ: []string{"TEST_AS_FENGSUI=1"}})
+	l, err := NewLab(labConfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}

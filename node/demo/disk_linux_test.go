@@ -34,7 +34,9 @@ func TestFullDiskLosesNothingAccepted(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	l, err := NewLab(LabConfig{Environ: []string{"TEST_AS_FENGSUI=1"}, Root: disk})
+	c := labConfig(t)
+	c.Root = disk
+	l, err := NewLab(c)
 	if err != nil {
 		t.Fatal(err)
 	}
