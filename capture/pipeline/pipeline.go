@@ -53,6 +53,7 @@ type Pipeline struct {
 	ev     event.Event
 	free   []*layer
 	number uint64
+	told   time.Time // packet time of the last publication
 }
 
 // New returns a worker. It starts nothing. sink may be nil.
@@ -98,7 +99,8 @@ func (w *Pipeline) Frame(f *source.Frame) {
 	p.Decode(f.Time, f.Data, f.OrigLen, f.Link)
 	p.Number = w.number
 	w.packet(p, 0)
-	if w.number%publishEvery == 0 {
+	if w.number%publishEvery == 0 || f.Time.Sub(w.told) >= publishAfter {
+		w.told = f.Time
 		w.publish()
 	}
 }

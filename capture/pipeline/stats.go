@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"time"
+
 	"fengsui/capture/flow"
 	"fengsui/capture/packet"
 	"fengsui/capture/stream"
@@ -38,7 +40,7 @@ func (s *Stats) InvalidBy() map[string]uint64 {
 	return m
 }
 
-// Stats returns the counters as of the last few hundred packets; after Flush they are exact.
+// Stats returns the counters as of at most 4096 packets or a second of packet time ago; after Flush they are exact.
 func (w *Pipeline) Stats() Stats {
 	if s := w.published.Load(); s != nil {
 		return *s
@@ -46,7 +48,10 @@ func (w *Pipeline) Stats() Stats {
 	return Stats{}
 }
 
-const publishEvery = 4096
+const (
+	publishEvery = 4096
+	publishAfter = time.Second
+)
 
 // publish hands a copy of the counters to readers in other goroutines.
 func (w *Pipeline) publish() {
