@@ -366,4 +366,7 @@ func BenchmarkStream(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "packets/s")
+	if s := f.a.Stats(); s.Rejected > 0 || s.DroppedMemory > 0 || s.Gaps > 0 {
+		b.Fatalf("the benchmark measures the wrong thing: %+v", s)
+	}
 }
