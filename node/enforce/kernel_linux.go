@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 
 	"fengsui/node/config"
@@ -23,38 +22,39 @@ const (
 	chainPriority    = -10     // before the filter chains of the system: what we drop, nobody else needs to judge
 )
 
-// netfilter is the kernel's table over netlink.
+// netfilter is the kernel's table over netlink. The socket belongs to the namespace it was opened in, whoever uses it.
 type netfilter struct {
-	conn      *nftables.Conn
-	namespace *os.File // nil in the host's
+	conn *nftables.Conn
 }
 
 func openKernel(namespace string) (kernel, error) {
 	k := &netfilter{}
-	options := []nftables.ConnOption{nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
+	open := k.open
+	if namespace == config.NamespacePrivate {
+		open = func() error { return inNewNamespace(k.open) }
+	}
+	if err := open(); err != nil {
+		return nil, errors.Join(err, k.close())
+	}
+	return k, nil
+}
+
+func (k *netfilter) open() error {
+	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
 		// Less than asked for is enough for short lists, and long ones then fail with an error that is told.
 		_ = c.SetWriteBuffer(socketBytes)
 		_ = c.SetReadBuffer(socketBytes)
 		return nil
-	})}
-	if namespace == config.NamespacePrivate {
-		f, err := newNamespace()
-		if err != nil {
-			return nil, err
-		}
-		k.namespace = f
-		options = append(options, nftables.WithNetNSFd(int(f.Fd())))
-	}
-	conn, err := nftables.New(options...)
+	}))
 	if err != nil {
-		return nil, errors.Join(translate(err), k.close())
+		return translate(err)
 	}
 	k.conn = conn
 	// Listing tables takes the same right as changing them: it tells now whether lists can be enforced at all.
 	if _, err := k.table(); err != nil && !errors.Is(err, errNoTable) {
-		return nil, errors.Join(translate(err), k.close())
+		return translate(err)
 	}
-	return k, nil
+	return nil
 }
 
 // translate turns the kernel's refusals into ours.
@@ -84,14 +84,10 @@ func (k *netfilter) table() (*nftables.Table, error) {
 }
 
 func (k *netfilter) close() error {
-	var errs []error
-	if k.conn != nil {
-		errs = append(errs, k.conn.CloseLasting())
+	if k.conn == nil {
+		return nil
 	}
-	if k.namespace != nil {
-		errs = append(errs, k.namespace.Close())
-	}
-	return errors.Join(errs...)
+	return k.conn.CloseLasting()
 }
 
 func (k *netfilter) remove() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 		if err == nil {
 			err = e.Apply(context.Background(), []netip.Prefix{netip.MustParsePrefix("203.0.113.9/32")})
 		}
-		_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"capability": errors.Is(err, ErrCapability), "text": err.Error(), "state": e.Status().State})
+		_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"capability": errors.Is(err, ErrCapability), "text": fmt.Sprint(err), "state": e.Status().State})
 		return
 	}
 	os.Exit(m.Run())
@@ -310,18 +311,27 @@ func TestSomebodyElseFlushesTheTable(t *testing.T) {
 	}
 }
 
+// TestUserNamespaceIsEnough runs this test binary as nobody, in a user namespace of its own.
+func TestUserNamespaceIsEnough(t *testing.T) {
+	self := readableSelf(t)
+	cmd := exec.Command(self)
+	cmd.Dir, cmd.Env = "/", []string{helperEnv + "=" + config.NamespacePrivate}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: 0, Gid: 0}, Cloneflags: syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 65534, Size: 1}}, GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 65534, Size: 1}},
+	}
+	out, err := cmd.Output()
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
+		t.Skipf("this kernel gives no user namespaces: %v", err)
+	}
+	if err != nil || !strings.Contains(string(out), `"state":"in force"`) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // TestMissingCapabilityIsNamed runs this test binary as nobody.
 func TestMissingCapabilityIsNamed(t *testing.T) {
-	needRoot(t)
-	dir, err := os.MkdirTemp("", "enforce")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	self := filepath.Join(dir, "self")
-	if err := errors.Join(os.Chmod(dir, 0o755), copyFile("/proc/self/exe", self)); err != nil {
-		t.Fatal(err)
-	}
+	self := readableSelf(t)
 	f := func(namespace, want string) {
 		t.Helper()
 		cmd := exec.Command(self)
@@ -341,6 +351,22 @@ func TestMissingCapabilityIsNamed(t *testing.T) {
 	}
 	f(config.NamespaceHost, "nftables takes CAP_NET_ADMIN, which the process lacks at 440106/n1")
 	f(config.NamespacePrivate, "a private network namespace takes CAP_SYS_ADMIN, which the process lacks at 440106/n1")
+}
+
+// readableSelf is a copy of this test binary where nobody may run it.
+func readableSelf(t *testing.T) string {
+	t.Helper()
+	needRoot(t)
+	dir, err := os.MkdirTemp("", "enforce")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	self := filepath.Join(dir, "self")
+	if err := errors.Join(os.Chmod(dir, 0o755), copyFile("/proc/self/exe", self)); err != nil {
+		t.Fatal(err)
+	}
+	return self
 }
 
 func copyFile(from, to string) error {

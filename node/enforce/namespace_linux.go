@@ -3,35 +3,27 @@ package enforce
 import (
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 
 	"golang.org/x/sys/unix"
 )
 
-// newNamespace makes a fresh network namespace and returns what keeps it alive. It is made on an operating system thread that
-// is never used for anything else: the thread is locked, enters the namespace, and ends with the goroutine.
-func newNamespace() (*os.File, error) {
-	type result struct {
-		file *os.File
-		err  error
-	}
-	done := make(chan result, 1)
+// inNewNamespace runs f in a fresh network namespace, on an operating system thread that is never used for anything else: the
+// thread is locked, enters the namespace, and ends with the goroutine. What f opens there keeps the namespace alive. Entering and
+// leaving it from ordinary threads would not do: in a user namespace of one's own there is no way back.
+func inNewNamespace(f func() error) error {
+	done := make(chan error, 1)
 	go func() { // ends at once; the caller waits for it
 		runtime.LockOSThread() // never unlocked: Go ends the thread with the goroutine
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			done <- result{nil, fmt.Errorf("make a network namespace: %w", err)}
+			done <- fmt.Errorf("make a network namespace: %w", err)
 			return
 		}
-		f, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
-		if err != nil {
-			err = fmt.Errorf("hold the network namespace: %w", err)
-		}
-		done <- result{f, err}
+		done <- f()
 	}()
-	r := <-done
-	if errors.Is(r.err, unix.EPERM) {
-		return nil, &Refusal{ErrCapability, "a private network namespace takes CAP_SYS_ADMIN, which the process lacks"}
+	err := <-done
+	if errors.Is(err, unix.EPERM) {
+		return &Refusal{ErrCapability, "a private network namespace takes CAP_SYS_ADMIN, which the process lacks"}
 	}
-	return r.file, r.err
+	return err
 }
