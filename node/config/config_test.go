@@ -117,7 +117,7 @@ func TestProblemsOfOneKey(t *testing.T) {
 		"f.yaml: data: is not given; add the data directory, such as `data: /var/lib/fengsui`\n"+
 		"f.yaml: advertise: is not given although listen is 0.0.0.0:7400; add the one address other nodes reach, such as `advertise: 10.20.0.11:7400`")
 	f("\x00\x01", "f.yaml: is not text; is this the right file?")
-	f(strings.Repeat("#", fileBytesMax+1), "f.yaml: is larger than 64 KiB; a configuration is a short text; is this the right file?")
+	f(strings.Repeat("#", fileBytesMax+1), "f.yaml: is larger than 32 KiB; a configuration is a short text; is this the right file?")
 }
 
 func TestNotYAMLTellsTheLine(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -104,7 +105,10 @@ func TestKillAnyProcessAtAnyMoment(t *testing.T) {
 	const kills = 20
 	tr := grow(t)
 	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	if again, err := strconv.ParseUint(os.Getenv("CHAOS_SEED"), 10, 64); err == nil {
+		seed = again
+	}
+	t.Logf("seed %d (CHAOS_SEED=%d chooses the same processes and moments)", seed, seed)
 	r := rand.New(rand.NewPCG(seed, seed))
 	for i := range kills {
 		victim := tr.lab.Nodes[r.IntN(len(tr.lab.Nodes))]
@@ -214,10 +218,14 @@ func TestFrozenChildSlowsNobody(t *testing.T) {
 	var thawed sync.Once
 	thaw := func() { thawed.Do(func() { tr.must(frozen.Thaw()) }) }
 	defer thaw()
-	cold50, cold99 := measure()
-	t.Logf("alert up p50/p99: %s/%s with all counties, %s/%s with one frozen", quiet50, quiet99, cold50, cold99)
-	if limit := 4*quiet50 + 50*time.Millisecond; cold50 > limit {
-		t.Errorf("one frozen child slows the other: p50 %s, was %s", cold50, quiet50)
+	limit, slow := 4*quiet50+50*time.Millisecond, true
+	for attempt := 0; slow && attempt < 3; attempt++ { // something else on the machine may slow one measurement, a frozen child slows all
+		cold50, cold99 := measure()
+		t.Logf("alert up p50/p99: %s/%s with all counties, %s/%s with one frozen", quiet50, quiet99, cold50, cold99)
+		slow = cold50 > limit
+	}
+	if slow {
+		t.Errorf("one frozen child slows the other: p50 over %s three times, was %s", limit, quiet50)
 	}
 
 	// A question is answered by its deadline, without the frozen one.

@@ -145,7 +145,7 @@ func took(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "-"
-	case d < 10*time.Millisecond:
+	case d < 9950*time.Microsecond:
 		return fmt.Sprintf("%.1f ms", ms(d))
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
