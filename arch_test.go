@@ -53,7 +53,7 @@ var fences = []struct {
 	{"github.com/hashicorp/raft", []string{"federation/cluster", "federation/fsm", "federation/link"}, "consensus is an implementation detail of cluster (link only adapts a stream layer)"},
 	{"github.com/hashicorp/raft-wal", []string{"federation/cluster"}, "the log store belongs to the group it serves"},
 	{"github.com/hashicorp/memberlist", []string{"federation/gossip", "federation/link"}, "liveness has one owner (link only adapts a transport)"},
-	{"github.com/gopacket/gopacket", []string{"capture/source", "capture/packet", "capture/stream"}, "decoded types are ours, so the hot path stays ours"},
+	{"github.com/gopacket/gopacket", []string{"capture/source"}, "decoded types are ours, so the hot path stays ours"},
 	{"github.com/google/nftables", []string{"node/enforce"}, "only one place may touch a firewall"},
 	{"github.com/goccy/go-yaml", []string{"node/config"}, "configuration is read in one place"},
 	{"github.com/prometheus/client_golang", []string{"node/monitor"}, "parts expose plain counters; one place publishes them"},
