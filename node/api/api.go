@@ -374,6 +374,7 @@ type Replay struct {
 	Raised    uint64    `json:"raised"`    // alerts before folding
 	Alerts    uint64    `json:"alerts"`    // alert records handed to the ledger
 	Committed uint64    `json:"committed"` // alert records the ledger has accepted
+	CutOff    bool      `json:"cut_off"`   // the file ends inside a packet; everything before was read
 }
 
 // Enforcement is what the block lists do on this node.

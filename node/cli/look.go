@@ -112,6 +112,9 @@ func runCaptureReplay(ctx context.Context, e Env, args []string) error {
 		r.ID, r.State, r.Packets, r.Flows, r.Alerts, r.Committed, r.Ended.Sub(r.Started).Round(time.Millisecond)); err != nil {
 		return err
 	}
+	if r.CutOff {
+		fmt.Fprintf(e.Stderr, "%s ends inside a packet: the file is cut off; everything before was read\n", text.Clean(r.Path))
+	}
 	if r.State != "done" {
 		return fmt.Errorf("replay %s: %s", r.State, r.Error)
 	}

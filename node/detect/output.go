@@ -21,6 +21,7 @@ type Summary struct {
 	Loaded, Refused               int
 	Elapsed                       time.Duration
 	Invalid, BadChecksum          uint64
+	CutOff                        []string // captures that end inside a packet
 }
 
 func (s *Summary) take(st pipeline.Stats, elapsed time.Duration) {
@@ -36,6 +37,9 @@ func (s *Summary) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "packets %d, bytes %d, flows %d, alerts %d, rules %d loaded %d refused, %.3f s, %.0f packets/s\n",
 		s.Packets, s.Bytes, s.Flows, s.Alerts, s.Loaded, s.Refused, seconds, rate)
+	for _, name := range s.CutOff {
+		fmt.Fprintf(w, "%s ends inside a packet: the file is cut off; everything before was read\n", name)
+	}
 	if s.Invalid > 0 {
 		fmt.Fprintf(w, "%d packets could not be decoded\n", s.Invalid)
 	}

@@ -111,7 +111,12 @@ func Traffic(ctx context.Context, set *signature.Set, pcaps []string, cfg pipeli
 	pipe := pipeline.New(cfg, []pipeline.Inspector{worker}, nil)
 	begun := time.Now()
 	for _, name := range pcaps {
-		if err := pipe.Run(ctx, source.PcapFile(name, source.FileOptions{})); err != nil {
+		src := source.PcapFile(name, source.FileOptions{})
+		err := pipe.Run(ctx, src)
+		if src.Counters().Truncated > 0 {
+			sum.CutOff = append(sum.CutOff, name)
+		}
+		if err != nil {
 			failed = errors.Join(failed, err)
 			break
 		}

@@ -164,7 +164,7 @@ func TestTruncatedCapture(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, log := runCommand("--rules", rules, "--pcap", write(t, "cut.pcap", string(whole[:len(whole)-20])))
-	if code != 0 || strings.Count(out, "\n") != 1 {
+	if code != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(log, "cut.pcap ends inside a packet") {
 		t.Errorf("%d %q %q", code, out, log)
 	}
 }

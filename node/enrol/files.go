@@ -178,7 +178,7 @@ func (s store) certificates(name string) ([]*identity.Certificate, error) {
 	}
 	certs, err := identity.ParsePEM(b)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", s.path(name), err)
+		return nil, fmt.Errorf("read %s: %w (restore the file from a backup, or enrol a new node with a fresh invite)", s.path(name), err)
 	}
 	return certs, nil
 }

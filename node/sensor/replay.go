@@ -132,6 +132,7 @@ func (j *replay) status() api.Replay {
 	st := api.Replay{
 		ID: j.id, Path: j.path, State: j.state, Started: j.started, Ended: j.ended, Packets: c.Frames, Bytes: c.Bytes, Flows: p.Flows.Created,
 		Raised: j.out.raised.Load(), Alerts: j.out.emitted.Load(), Committed: committed,
+		CutOff: c.Truncated > 0,
 	}
 	if j.err != nil {
 		st.Error = j.err.Error()
