@@ -18,10 +18,10 @@ func policyIssueCommand() command {
 		name: "policy issue", args: "KIND NAME FILE… [--target SITE…] [--json]", summary: "send a rule set, indicator list or block list down the tree",
 		help: `KIND is ruleset (Suricata rules), indicators (one a line) or blocklist (addresses and prefixes, one a line; enforced by nodes
 that may). FILE "-" is standard input; several files become one document. Issuing the same NAME again replaces it everywhere by
-a newer version. --target 440106 means that site, --target '440100/*' a site and all below it; without it everything below.
+a newer version. --target 440100 means that site and everything below it; without a target it is for everything below this site.
 Each site verifies, commits and applies it, and says what came of it: ` + "`fengsui policy status`" + `.
 
-    fengsui policy issue blocklist campaign-42 bad-addresses.txt --target '440100/*'` + nodeFlagsHelp,
+    fengsui policy issue blocklist campaign-42 bad-addresses.txt --target 440100` + nodeFlagsHelp,
 		run: func(ctx context.Context, e Env, args []string) error {
 			f := newFlags(e).forNode()
 			var targets list
