@@ -36,6 +36,9 @@ type Protocol struct {
 	Recognise Recogniser
 	// New makes a parser for one flow; nil for protocols that are recognised only.
 	New func(datagram bool) Parser
+	// NewExpected makes a parser for a flow that another parser announced (Context.Expect) or turned into this protocol
+	// (Context.Next); nil when New will do.
+	NewExpected func(data any) Parser
 }
 
 // DetectBytesMax is how many bytes of a direction recognition looks at before it gives up.

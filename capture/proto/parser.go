@@ -1,8 +1,10 @@
 package proto
 
 import (
+	"net/netip"
 	"time"
 
+	"fengsui/capture/file"
 	"fengsui/capture/flow"
 )
 
@@ -29,8 +31,32 @@ type Context struct {
 	Flush [2]bool
 	// Malformed counts messages that could not be read at all.
 	Malformed uint64
+	// Next says, with the verdict Restart, that the flow goes on as this protocol, whose NewExpected gets NextData.
+	// AppUnknown leaves it to recognition.
+	Next     flow.App
+	NextData any
+	// Files says what is kept and computed of files; nil is the default.
+	Files *file.Config
+	// Expected are the flows that parsers have announced during this call; the pipeline takes them.
+	Expected []Expectation
 
 	live *Live
+}
+
+// Expectation announces a TCP flow that this one has negotiated (an FTP data connection).
+type Expectation struct {
+	Server netip.AddrPort // where it will be opened to
+	Client netip.Addr     // who will open it; invalid is anyone
+	App    flow.App
+	Data   any // for Protocol.NewExpected
+}
+
+// Expect announces a flow. What does not come within half a minute of packet time is forgotten.
+func (c *Context) Expect(e Expectation) { c.Expected = append(c.Expected, e) }
+
+// NewFile begins a file that goes in a direction.
+func (c *Context) NewFile(dir flow.Direction, name []byte) *file.File {
+	return file.New(c.Files, dir, name)
 }
 
 // Begin starts a transaction: it gets the flow's next ID.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"fengsui/capture/event"
+	"fengsui/capture/file"
 	"fengsui/capture/flow"
 )
 
@@ -20,6 +21,11 @@ type Transaction interface {
 	// Event fills e (already Reset by the caller, addresses set) with the transaction's fields.
 	Event(e *event.Event)
 	Base() *State
+}
+
+// FileCarrier is a transaction that carries files. The list of a direction only grows, until the transaction is over.
+type FileCarrier interface {
+	Files(dir flow.Direction) []*file.File
 }
 
 // State is what all transactions share. It is embedded.
