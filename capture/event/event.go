@@ -14,6 +14,7 @@ const (
 	KindHTTP Kind = "http"
 	KindDNS  Kind = "dns"
 	KindTLS  Kind = "tls"
+	KindFile Kind = "fileinfo" // a file seen in a transaction
 )
 
 // Type is the type of a Value.

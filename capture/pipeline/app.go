@@ -105,6 +105,9 @@ func (w *Pipeline) after(l *layer) {
 		l.flush[d] = l.flush[d] || w.ctx.Flush[d]
 	}
 	w.ctx.Flush = [2]bool{}
+	if len(w.ctx.Expected) > 0 {
+		w.expect()
+	}
 	l.dirty = l.dirty || l.live.Changed[0] || l.live.Changed[1]
 }
 
@@ -121,6 +124,10 @@ func (w *Pipeline) restart(f *flow.Flow, l *layer) {
 	l.tried = [2]int{}
 	f.AppDone = [2]bool{}
 	f.AppDir = [2]flow.App{}
+	if w.ctx.Next != flow.AppUnknown {
+		w.assign(f, l, w.ctx.Next, w.ctx.NextData)
+		w.ctx.Next, w.ctx.NextData = flow.AppUnknown, nil
+	}
 }
 
 func (w *Pipeline) stopApp(f *flow.Flow, l *layer) {

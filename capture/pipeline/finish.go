@@ -14,6 +14,7 @@ func (w *Pipeline) endFlow(f *flow.Flow) {
 	l := f.Layer.(*layer)
 	saved := w.ctx // a flow may end while a packet of another one is being handled
 	w.ctx = proto.NewContext(f, f.Last, &l.live)
+	w.ctx.Files = w.cfg.Files
 	if f.TCP != nil {
 		w.makePseudo(f, flow.ToServer)
 		w.makePseudo(f, flow.ToClient)
@@ -94,6 +95,32 @@ func (w *Pipeline) emitTx(f *flow.Flow, tx proto.Transaction) {
 	tx.Event(&w.ev)
 	w.ev.Strs(event.TxEvents, s.Anomalies)
 	w.sink.Event(&w.ev)
+	if c, ok := tx.(proto.FileCarrier); ok {
+		w.emitFiles(f, tx, c)
+	}
+}
+
+// fileIDs is added to the sequence numbers of files, so that their event IDs are not those of transactions.
+const fileIDs = 1 << 40
+
+// emitFiles makes an event of each file of a transaction that is over.
+func (w *Pipeline) emitFiles(f *flow.Flow, tx proto.Transaction, c proto.FileCarrier) {
+	s := tx.Base()
+	for _, dir := range [2]flow.Direction{flow.ToServer, flow.ToClient} {
+		for i, file := range c.Files(dir) {
+			if !file.TakeLog() {
+				continue
+			}
+			w.stats.Files++
+			w.ev.Reset(event.KindFile, s.Begun)
+			w.ev.ID = event.NewID(s.Begun, f.ID, fileIDs+s.TxID<<20+uint64(dir)<<19+uint64(i))
+			f.Header(&w.ev)
+			w.ev.Uint(event.TxID, s.TxID)
+			w.ev.Str(event.FileDirection, [2]string{"to_server", "to_client"}[dir])
+			file.Event(&w.ev)
+			w.sink.Event(&w.ev)
+		}
+	}
 }
 
 // Now returns the packet time the worker has reached.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fengsui/capture/event"
+	"fengsui/capture/file"
 	"fengsui/capture/flow"
 	"fengsui/capture/packet"
 	"fengsui/capture/proto"
@@ -30,6 +31,7 @@ type Config struct {
 	Stream   stream.Config // Midstream, AsyncOneway and Raw are set from the above and from whether there are inspectors
 	Defrag   packet.DefragLimits
 	Limits   registry.Limits // of the protocol parsers
+	Files    *file.Config    // what is kept and computed of files; nil is the default
 }
 
 // Pipeline is one worker. See doc.go for the order of things.
@@ -53,7 +55,9 @@ type Pipeline struct {
 	ev     event.Event
 	free   []*layer
 	number uint64
-	told   time.Time // packet time of the last publication
+
+	expected []expected // flows that parsers have announced
+	told     time.Time  // packet time of the last publication
 }
 
 // New returns a worker. It starts nothing. sink may be nil.

@@ -25,6 +25,7 @@ type Stats struct {
 	Stream         stream.Stats
 	FlowsByApp     [64]uint64 // ended flows by flow.App
 	Transactions   [64]uint64 // transaction events by flow.App
+	Files          uint64     // file events
 	TxLost         uint64     // transactions let go because a flow had too many
 	ParserFailed   uint64     // flows whose parser gave up
 }

@@ -95,9 +95,13 @@ func (w *Pipeline) handle(p *packet.Packet) {
 		if f.Kind == packet.KindTCP {
 			f.TCP = w.streams.New()
 		}
+		if len(w.expected) > 0 {
+			w.welcome(p, f, f.Layer.(*layer))
+		}
 	}
 	l := f.Layer.(*layer)
 	w.ctx = proto.NewContext(f, p.Time, &l.live)
+	w.ctx.Files = w.cfg.Files
 	switch p.Kind {
 	case packet.KindTCP:
 		if f.Kind == packet.KindTCP {
