@@ -14,4 +14,6 @@ const (
 	FileSHA1      = "file.hash.sha1"
 	FileSHA256    = "file.hash.sha256"
 	FileSM3       = "fengsui.file.hash.sm3"
+	FileStart     = "fengsui.file.start" // of a byte range: where it begins in the whole
+	FileWhole     = "fengsui.file.whole" // declared size of the whole
 )

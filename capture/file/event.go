@@ -15,11 +15,36 @@ func (f *File) Event(e *event.Event) {
 	e.Uint(event.FileSize, f.Size)
 	e.Str(event.FileState, f.State.String())
 	e.Bool(event.FileGaps, f.gap)
-	for i, d := range f.digests {
+	if f.Start > 0 || f.Whole > 0 {
+		e.Uint(event.FileStart, f.Start)
+		e.Uint(event.FileWhole, f.Whole)
+	}
+	if f.cfg == nil {
+		return
+	}
+	if f.cfg.Magic && f.Size > 0 {
+		t := f.Type()
+		e.Str(event.FileMIME, t.MIME)
+		e.Str(event.FileMagic, t.Description)
+	}
+	for i, d := range f.cfg.Digests {
 		if i < len(f.sums) {
 			e.Str(digestField(d.Name), hex.EncodeToString(f.sums[i]))
 		}
 	}
+}
+
+// Finish hands a file whose event is being made to the store if it is wanted there, notes it in the event, and lets go
+// of what was held. c may be nil.
+func (c *Config) Finish(f *File, e *event.Event) {
+	if c == nil || c.Store == nil || f.done {
+		return
+	}
+	f.done = true
+	if (f.Store || c.StoreAll) && f.Size > 0 {
+		e.Bool(event.FileStored, c.Store.put(f, e))
+	}
+	f.Release()
 }
 
 // digestField names the field of a digest.

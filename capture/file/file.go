@@ -16,46 +16,40 @@ const (
 	Truncated       // bytes are missing
 )
 
-// Digest is a hash to compute over files.
-type Digest struct {
-	Name string // "md5", "sha1", "sha256", "sm3"
-	New  func() hash.Hash
-}
-
-// Config says what is kept and computed.
-type Config struct {
-	Keep    int      // first bytes kept for inspection, 0 is KeepDefault
-	Digests []Digest // computed over every file
-}
-
-// KeepDefault is how many bytes of a file are kept when nothing else is said.
-const KeepDefault = 100 << 10
-
 // File is one file.
 type File struct {
-	Name  []byte // as the protocol names it, without interpretation; empty when it has none
+	Name  []byte // as the protocol names it, without interpretation; empty when it has none; at most NameBytesMax
 	Dir   flow.Direction
 	Size  uint64 // bytes seen, gaps included
 	State State
 	Data  []byte // its first bytes, see Config.Keep
-	Store bool   // a rule asked for it to be kept
+	// Start is where this piece begins in the whole (a byte range of HTTP), 0 for whole files; Whole is the size of the
+	// whole as the protocol declares it, 0 when it does not say.
+	Start, Whole uint64
+	Store        bool // a rule asked for it to be kept; see Config.Store
 
-	keep    int
-	hashes  []hash.Hash
-	digests []Digest
-	sums    [][]byte
-	gap     bool
-	logged  bool
+	cfg    *Config
+	keep   int
+	hashes []hash.Hash
+	sums   [][]byte
+	tail   []byte // what follows Data, held for the store
+	held   int    // of the store's budget
+	gap    bool
+	lost   bool // some bytes were not held
+	logged bool
+	done   bool // handed over by Finish
+
+	kind   Type
+	kindOf int // bytes that kind was told from
 }
 
 // New begins a file. cfg may be nil.
 func New(cfg *Config, dir flow.Direction, name []byte) *File {
-	f := &File{Dir: dir, Name: append([]byte(nil), name...), keep: KeepDefault}
+	f := &File{Dir: dir, Name: append([]byte(nil), name[:min(len(name), NameBytesMax)]...), keep: KeepDefault, cfg: cfg}
 	if cfg != nil {
 		if cfg.Keep > 0 {
 			f.keep = cfg.Keep
 		}
-		f.digests = cfg.Digests
 		for _, d := range cfg.Digests {
 			f.hashes = append(f.hashes, d.New())
 		}
@@ -65,16 +59,39 @@ func New(cfg *Config, dir flow.Direction, name []byte) *File {
 
 // Write takes the next bytes.
 func (f *File) Write(b []byte) {
-	if f.State != Open {
+	if f.State != Open || len(b) == 0 {
 		return
 	}
 	f.Size += uint64(len(b))
-	if room := f.keep - len(f.Data); room > 0 && !f.gap {
-		f.Data = append(f.Data, b[:min(room, len(b))]...)
-	}
 	for _, h := range f.hashes {
 		h.Write(b) //nolint:errcheck // hash.Hash never fails
 	}
+	if f.gap {
+		return
+	}
+	if room := f.keep - len(f.Data); room > 0 {
+		n := min(room, len(b))
+		f.Data = append(f.Data, b[:n]...)
+		b = b[n:]
+	}
+	if len(b) > 0 && f.cfg != nil && f.cfg.Store != nil {
+		f.hold(b)
+	}
+}
+
+// hold keeps bytes behind Data for the store, as far as its limits allow.
+func (f *File) hold(b []byte) {
+	s := f.cfg.Store
+	if f.lost {
+		return
+	}
+	if len(f.Data)+len(f.tail)+len(b) > s.cfg.FileBytesMax || !s.reserve(len(b)) {
+		f.lost = true
+		f.Release()
+		return
+	}
+	f.held += len(b)
+	f.tail = append(f.tail, b...)
 }
 
 // Gap tells that n bytes are missing.
@@ -110,7 +127,10 @@ func (f *File) Abort() {
 
 // Sum returns a digest by name, nil when it was not computed or bytes are missing.
 func (f *File) Sum(name string) []byte {
-	for i, d := range f.digests {
+	if f.cfg == nil {
+		return nil
+	}
+	for i, d := range f.cfg.Digests {
 		if d.Name == name && i < len(f.sums) {
 			return f.sums[i]
 		}
@@ -126,4 +146,12 @@ func (f *File) TakeLog() bool {
 	was := f.logged
 	f.logged = true
 	return !was
+}
+
+// Release gives up what is held for the store. The pipeline's event of the file does it through Config.Finish.
+func (f *File) Release() {
+	if f.held > 0 {
+		f.cfg.Store.release(f.held)
+	}
+	f.held, f.tail = 0, nil
 }
