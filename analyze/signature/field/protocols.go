@@ -1,6 +1,18 @@
 package field
 
-// Protocols lists the tables, a line a protocol.
+// Protocols lists the tables of all protocols rules can ask about.
 func Protocols() []Protocol {
-	return []Protocol{}
+	list := []Protocol{
+		http(),
+		dns(),
+		mdns(),
+		mqtt(),
+		tls(),
+		ssh(),
+		dceRPC(),
+	}
+	for i := range list {
+		withFiles(&list[i])
+	}
+	return list
 }

@@ -16,9 +16,6 @@ func TestRecognisers(t *testing.T) {
 			t.Errorf("%s %q: %v, want %v", name, data, got, want)
 		}
 	}
-	f("ssh", SSH, tc, 2222, "SSH-2.0-OpenSSH_9\r\n", proto.Yes)
-	f("ssh", SSH, tc, 22, "SS", proto.Maybe)
-	f("ssh", SSH, tc, 22, "220 x", proto.No)
 	f("smtp", SMTP, tc, 2525, "220 mail ESMTP ready\r\n", proto.Yes)
 	f("smtp", SMTP, tc, 25, "220 mail\r\n", proto.Yes)
 	f("smtp", SMTP, tc, 2121, "220 ready\r\n", proto.No)
@@ -37,9 +34,6 @@ func TestRecognisers(t *testing.T) {
 	f("smb1", SMB, ts, 445, "\x00\x00\x00\x85\xffSMBr", proto.Yes)
 	f("smb2", SMB, ts, 4450, "\x00\x00\x00\x85\xfeSMB@", proto.Yes)
 	f("nbss", SMB, ts, 139, "\x81\x00\x00\x44", proto.Yes)
-	f("dcerpc", DCERPC, ts, 135, "\x05\x00\x0b\x03\x10\x00\x00\x00\x48\x00\x00\x00", proto.Yes)
-	f("socks", DCERPC, ts, 1080, "\x05\x01\x00", proto.Maybe)
-	f("socks", DCERPC, ts, 1080, "\x05\x01\x00\x05\x01\x00\x01\x0a\x00\x00", proto.No)
 	f("rdp", RDP, ts, 3390, "\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01", proto.Yes)
 	f("s7", RDP, ts, 102, "\x03\x00\x00\x16\x11\xe0\x00\x00\x00\x01\x00\xc1", proto.No)
 	f("mqtt", MQTT, ts, 18830, "\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", proto.Yes)
@@ -66,7 +60,7 @@ func FuzzAll(f *testing.F) {
 	f.Add([]byte("\x30\x84\x00\x00\x00\x10\x02\x01\x01"), uint16(389), true)
 	f.Add([]byte("\x10\x80\x80\x01\x00\x04MQTT\x04\x02\x00\x3c"), uint16(1883), false)
 	all := []proto.Recogniser{
-		SSH, RFB, HTTP2, SMTP, FTP, POP3, IMAP, IRC, SIP, Redis, DHT, SMB, DCERPC, Telnet, RDP, MQTT, Modbus, DNP3, MySQL, PgSQL,
+		RFB, HTTP2, SMTP, FTP, POP3, IMAP, IRC, SIP, Redis, DHT, SMB, Telnet, RDP, MQTT, Modbus, DNP3, MySQL, PgSQL,
 		MSSQL, TNS, MongoDB, TLCP, KRB5, LDAP, SNMP, NTP, DHCP, TFTP, IKE, QUIC,
 	}
 	f.Fuzz(func(_ *testing.T, b []byte, port uint16, datagram bool) {

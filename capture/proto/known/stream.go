@@ -37,28 +37,6 @@ func SMB(p *proto.Probe) proto.Match {
 	return proto.No
 }
 
-// DCERPC recognises the common header of connection-oriented DCE/RPC (C706 12.6.3.1).
-func DCERPC(p *proto.Probe) proto.Match {
-	b := p.Data
-	if len(b) > 0 && b[0] != 5 || len(b) > 1 && b[1] > 1 || len(b) > 2 && b[2] > 19 {
-		return proto.No
-	}
-	if short(p, 10) {
-		return proto.Maybe
-	}
-	if b[4]&0xef != 0 || b[5] > 3 || b[6] != 0 || b[7] != 0 {
-		return proto.No
-	}
-	n := le.Uint16(b[8:])
-	if b[4] == 0 {
-		n = be.Uint16(b[8:])
-	}
-	if n < 16 {
-		return proto.No
-	}
-	return proto.Yes
-}
-
 // Telnet recognises option negotiation (RFC 854) as the first thing a server says.
 func Telnet(p *proto.Probe) proto.Match {
 	b := p.Data

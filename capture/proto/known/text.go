@@ -42,9 +42,6 @@ func firstLine(b []byte) (line []byte, whole bool) {
 	return bytes.ToLower(line), whole || len(b) >= lineMax
 }
 
-// SSH recognises the identification of RFC 4253 4.2.
-func SSH(p *proto.Probe) proto.Match { return prefix(p.Data, "SSH-") }
-
 // RFB recognises the version message of RFC 6143 7.1.1.
 func RFB(p *proto.Probe) proto.Match { return prefix(p.Data, "RFB 00") }
 

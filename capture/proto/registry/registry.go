@@ -3,9 +3,12 @@ package registry
 import (
 	"fengsui/capture/flow"
 	"fengsui/capture/proto"
+	"fengsui/capture/proto/dcerpc"
 	"fengsui/capture/proto/dns"
 	"fengsui/capture/proto/http"
 	"fengsui/capture/proto/known"
+	"fengsui/capture/proto/mqtt"
+	"fengsui/capture/proto/ssh"
 	"fengsui/capture/proto/tls"
 )
 
@@ -23,7 +26,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppMDNS, UDP: true, Recognise: dns.RecogniseMDNS, New: dns.NewMDNS},
 
 		// Recognised only.
-		{App: flow.AppSSH, TCP: true, Recognise: known.SSH},
+		{App: flow.AppSSH, TCP: true, Recognise: ssh.Recognise, New: ssh.New},
 		{App: flow.AppSMB, TCP: true, Recognise: known.SMB},
 		{App: flow.AppHTTP2, TCP: true, Recognise: known.HTTP2},
 		{App: flow.AppTLCP, TCP: true, Recognise: known.TLCP},
@@ -35,7 +38,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppIRC, TCP: true, Recognise: known.IRC},
 		{App: flow.AppRFB, TCP: true, Recognise: known.RFB},
 		{App: flow.AppTelnet, TCP: true, Recognise: known.Telnet},
-		{App: flow.AppMQTT, TCP: true, Recognise: known.MQTT},
+		{App: flow.AppMQTT, TCP: true, Recognise: mqtt.Recognise, New: mqtt.New},
 		{App: flow.AppModbus, TCP: true, Recognise: known.Modbus},
 		{App: flow.AppDNP3, TCP: true, Recognise: known.DNP3},
 		{App: flow.AppMySQL, TCP: true, Recognise: known.MySQL},
@@ -47,7 +50,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppKRB5, TCP: true, UDP: true, Recognise: known.KRB5},
 		{App: flow.AppLDAP, TCP: true, UDP: true, Recognise: known.LDAP},
 		{App: flow.AppSIP, TCP: true, UDP: true, Recognise: known.SIP},
-		{App: flow.AppDCERPC, TCP: true, Recognise: known.DCERPC},
+		{App: flow.AppDCERPC, TCP: true, UDP: true, Recognise: dcerpc.Recognise, New: dcerpc.New},
 		{App: flow.AppSNMP, UDP: true, Recognise: known.SNMP},
 		{App: flow.AppNTP, UDP: true, Recognise: known.NTP},
 		{App: flow.AppDHCP, UDP: true, Recognise: known.DHCP},
