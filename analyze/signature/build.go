@@ -54,7 +54,8 @@ type builder struct {
 	decoded []inspect.Step
 	inner   bool // inside base64_data
 
-	flowSeen   bool // looks at the flow or the single packet: never judged once per flow
+	txApps     appSet // protocols of the header whose transactions the rule may look at; 0: any
+	flowSeen   bool   // looks at the flow or the single packet: never judged once per flow
 	streamSize bool
 }
 
@@ -77,6 +78,12 @@ func (b *builder) build() (*sig, *Refusal) {
 		if !ok {
 			if bf := findBuffer(o.Name); bf != nil && !o.HasValue {
 				b.setBuffer(bf)
+				continue
+			}
+			if done, err := b.fieldKeyword(o); done {
+				if err != nil {
+					return nil, b.refuse(o, err)
+				}
 				continue
 			}
 			if transform.Known(o.Name) {

@@ -1,8 +1,10 @@
 package signature
 
 import (
+	"fengsui/analyze/signature/field"
 	"fengsui/analyze/signature/inspect"
 	"fengsui/analyze/signature/prefilter"
+	"fengsui/analyze/signature/transform"
 )
 
 // choice is the pattern that stands for a rule in the prefilter. A nil pattern: the rule has none and is tried wherever its header fits.
@@ -61,9 +63,10 @@ func (b *builder) choose() choice {
 	return best
 }
 
-// table is the prefilter of one buffer.
+// table is the prefilter of one buffer under one chain of transforms.
 type table struct {
-	buffer *buffer
-	part   part // for its transforms
-	found  *prefilter.Table
+	field      *field.Buffer
+	transforms []transform.Func
+	name       string
+	found      *prefilter.Table
 }

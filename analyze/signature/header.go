@@ -3,15 +3,13 @@ package signature
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"fengsui/analyze/signature/address"
 	"fengsui/analyze/signature/rule"
 	"fengsui/capture/flow"
 	"fengsui/capture/proto/registry"
 )
-
-// parsedApps are the protocols whose transactions capture yields.
-const parsedApps = appSet(1<<flow.AppHTTP | 1<<flow.AppDNS | 1<<flow.AppTLS)
 
 // ipProtocols are names of IP protocols that a header or ip_proto may use. Never written.
 var ipProtocols = map[string]uint8{
@@ -92,24 +90,43 @@ func (b *builder) protocol(name string) string {
 	case "pkthdr":
 		s.protos = protoAnyIP | protoPkt
 	case "http1":
-		s.protos, s.apps = protoTCP, appBit(flow.AppHTTP)
-	case "http":
-		s.protos, s.apps = protoTCP, appBit(flow.AppHTTP)|appBit(flow.AppHTTP2)
-	case "dns":
-		s.protos, s.apps = protoTCP|protoUDP, appBit(flow.AppDNS)
-	case "tls", "ssl":
-		s.protos, s.apps = protoTCP, appBit(flow.AppTLS)
+		s.protos = protoTCP
+		b.txApps, s.apps = appBit(flow.AppHTTP), appBit(flow.AppHTTP)
 	default:
-		app, ok := flow.ParseApp(name)
-		if !ok || !app.Known() {
+		app, ok := parseApp(name)
+		if !ok {
 			return "protocol is not known"
 		}
-		if b.c.recognised&appBit(app) == 0 {
+		b.txApps, s.apps = nameApps(app)
+		if b.c.recognised&s.apps == 0 {
 			return "protocol is not recognised in this build"
 		}
-		s.protos, s.apps = protoTCP|protoUDP, appBit(app)
+		s.protos = protoTCP | protoUDP
 	}
 	return ""
+}
+
+// appNames are spellings of protocols other than ours. Never written.
+var appNames = map[string]flow.App{"ssl": flow.AppTLS, "http1": flow.AppHTTP}
+
+// parseApp finds a protocol by its name in rules.
+func parseApp(name string) (flow.App, bool) {
+	app, ok := appNames[name]
+	if !ok {
+		app, ok = flow.ParseApp(name)
+	}
+	return app, ok && app.Known()
+}
+
+// String lists the protocols.
+func (s appSet) String() string {
+	var names []string
+	s.each(func(app flow.App) {
+		if app.Known() {
+			names = append(names, app.String())
+		}
+	})
+	return strings.Join(names, ", ")
 }
 
 // recognisedApps are the protocols capture tells apart: only rules on these can ever match.

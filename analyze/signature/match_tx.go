@@ -3,12 +3,20 @@ package signature
 import (
 	"slices"
 
+	"fengsui/analyze/signature/field"
 	"fengsui/analyze/signature/inspect"
+	"fengsui/analyze/signature/transform"
 	"fengsui/capture/flow"
 )
 
 // bodyFirst is how many bytes of a body are gathered before it is first looked at, unless it ends sooner; each further look waits for twice as many.
 const bodyFirst = 4096
+
+// txView is a transaction seen from one side.
+type txView struct {
+	field.View
+	app flow.App
+}
 
 // txState is what the detector remembers of a transaction.
 type txState struct {
@@ -21,15 +29,34 @@ type txSide struct {
 	nextBare   int      // rules without pattern before it are among the candidates
 	candidates []uint32 // rules to judge
 	decided    []uint32 // rules that have matched
-	body       int      // bytes of the body scanned
-	bodyNext   int      // size of the body that is worth another look
+	grown      []grown  // values of growing buffers that have begun
+	done       bool     // judged to its end
+}
+
+// grown is how much of one value of a growing buffer has been scanned.
+type grown struct {
+	buffer int // index in txGroup.growing
+	value  int
+	seen   int // bytes scanned
+	next   int // size that is worth another look
+}
+
+// growth finds the record of a value.
+func (x *txSide) growth(buffer, value int) *grown {
+	for i := range x.grown {
+		if x.grown[i].buffer == buffer && x.grown[i].value == value {
+			return &x.grown[i]
+		}
+	}
+	x.grown = append(x.grown, grown{buffer: buffer, value: value, seen: -1, next: bodyFirst})
+	return &x.grown[len(x.grown)-1]
 }
 
 func (t *txState) reset(set *Set) {
 	t.set = set
 	for i := range t.sides {
 		x := &t.sides[i]
-		*x = txSide{candidates: x.candidates[:0], decided: x.decided[:0], bodyNext: bodyFirst}
+		*x = txSide{candidates: x.candidates[:0], decided: x.decided[:0], grown: x.grown[:0]}
 	}
 }
 
@@ -38,7 +65,7 @@ type txDone struct{}
 
 // txStateOf gives the state of a transaction, made when first needed.
 func (w *Worker) txStateOf(t *txView) *txState {
-	base := t.tx.Base()
+	base := t.Tx.Base()
 	state, _ := base.Ext.(*txState)
 	if state == nil {
 		if n := len(w.spare); n > 0 {
@@ -61,28 +88,34 @@ const spareMax = 256
 
 // judgeTx judges the rules on one side of a transaction.
 func (w *Worker) judgeTx(t *txView) {
-	if w.f == nil || w.f.App >= appsMax {
+	if w.f == nil {
 		return
 	}
-	app, ok := flow.ParseApp(t.tx.Protocol())
-	if !ok {
+	name := t.Tx.Protocol()
+	if t.app = w.f.App; t.app.String() != name {
+		var ok bool
+		if t.app, ok = flow.ParseApp(name); !ok || t.app >= appsMax {
+			return
+		}
+	}
+	if _, done := t.Tx.Base().Ext.(txDone); done {
 		return
 	}
-	if _, done := t.tx.Base().Ext.(txDone); done {
+	g := &w.set.txs[t.app][t.Dir]
+	if len(g.bare) == 0 && len(g.fixed) == 0 && len(g.growing) == 0 && (w.fs == nil || len(w.fs.paid[t.Dir]) == 0) {
 		return
 	}
-	g := &w.set.txs[app][t.dir]
-	if len(g.bare) == 0 && len(g.fixed) == 0 && len(g.growing) == 0 && (w.fs == nil || len(w.fs.paid[t.dir]) == 0) {
-		return
-	}
+	t.Now = w.p.Time
 	state := w.txStateOf(t)
-	side := &state.sides[t.dir]
-	complete := t.tx.Complete(t.dir) || w.p.Pseudo
-	progress := t.tx.Progress(t.dir)
+	side := &state.sides[t.Dir]
+	complete := t.Tx.Complete(t.Dir) || w.p.Pseudo
+	progress := t.Tx.Progress(t.Dir)
 	bodyDue := w.collect(g, t, side, progress, complete)
 	if w.fs != nil && w.fs.set == w.set {
-		for _, num := range w.fs.paid[t.dir] {
-			side.add(num)
+		for _, num := range w.fs.paid[t.Dir] {
+			if w.set.sigs[num].plan(t.app) != nil {
+				side.add(num)
+			}
 		}
 	}
 	if len(side.candidates) > 0 {
@@ -93,8 +126,8 @@ func (w *Worker) judgeTx(t *txView) {
 
 // settle gives the state back when both sides are done.
 func (w *Worker) settle(t *txView, state *txState) {
-	base := t.tx.Base()
-	if !t.tx.Complete(flow.ToServer) || !t.tx.Complete(flow.ToClient) {
+	base := t.Tx.Base()
+	if !t.Tx.Complete(flow.ToServer) || !t.Tx.Complete(flow.ToClient) {
 		return
 	}
 	if !base.OneSide && !(state.shown(flow.ToServer, t) && state.shown(flow.ToClient, t)) {
@@ -108,7 +141,7 @@ func (w *Worker) settle(t *txView, state *txState) {
 
 // shown tells whether a side has been judged completely; only then may its state go.
 func (s *txState) shown(dir flow.Direction, t *txView) bool {
-	return dir == t.dir || s.sides[dir].bodyNext < 0
+	return dir == t.Dir || s.sides[dir].done
 }
 
 // add puts a rule among the candidates, once.
@@ -118,67 +151,89 @@ func (x *txSide) add(num uint32) {
 	}
 }
 
-// collect scans the buffers that have become final since the last call, and the body when enough of it has come. It tells whether the body was
-// worth a look.
+// collect scans the buffers that have become final since the last call, and what grows when enough of it has come. It tells whether anything that
+// grows was worth a look.
 func (w *Worker) collect(g *txGroup, t *txView, side *txSide, progress int, complete bool) bool {
 	w.txFound.Reset(len(w.set.sigs))
-	for ; side.next < len(g.fixed) && (g.fixed[side.next].buffer.need[t.dir] <= progress || complete); side.next++ {
-		w.scanTable(&g.fixed[side.next], t, 0)
+	for ; side.next < len(g.fixed) && (g.fixed[side.next].field.Need[t.Dir] <= progress || complete); side.next++ {
+		w.scanTable(&g.fixed[side.next], t)
 	}
 	bodyDue := complete
-	if len(g.growing) > 0 {
-		size := 0
-		if data, ok := g.growing[0].buffer.get(t, 0, w.value[:0]); ok {
-			size = len(data)
-		}
-		bodyDue = complete || side.bodyNext >= 0 && size >= side.bodyNext
-		if bodyDue && size > side.body {
-			for i := range g.growing {
-				w.scanTable(&g.growing[i], t, side.body)
-			}
-			side.body = size
-			side.bodyNext = 2 * size
+	for i := range g.growing {
+		if g.growing[i].field.Need[t.Dir] <= progress || complete {
+			bodyDue = w.scanGrowing(g, i, t, side, complete) || bodyDue
 		}
 	}
-	if complete {
-		side.bodyNext = -1 // the side has been judged to its end
-	}
+	side.done = side.done || complete
 	w.stats.Candidates += uint64(len(w.txFound.IDs))
 	for _, num := range w.txFound.IDs {
 		side.add(num)
 	}
 	for ; side.nextBare < len(g.bare); side.nextBare++ {
-		num := g.bare[side.nextBare]
-		if w.set.sigs[num].need[t.dir] > progress && !complete {
+		r := g.bare[side.nextBare]
+		if r.need > progress && !complete {
 			break
 		}
 		w.stats.Candidates++
-		side.candidates = append(side.candidates, num)
+		side.candidates = append(side.candidates, r.num)
 	}
 	return bodyDue
 }
 
-// scanTable runs a prefilter over all values of its buffer; seen is how
-// much of a body has been scanned before.
-func (w *Worker) scanTable(table *table, t *txView, seen int) {
+// scanTable runs a prefilter over all values of its buffer.
+func (w *Worker) scanTable(table *table, t *txView) {
 	for i := 0; ; i++ {
-		data, ok := table.buffer.get(t, i, w.value[:0])
+		data, ok := table.field.Get(&t.View, i, w.value[:0])
 		if !ok {
 			return
 		}
-		if len(table.part.transforms) > 0 {
-			data = w.transform(&table.part, data)
-			seen = 0
-		}
-		table.found.ScanNew(data, min(seen, len(data)), &w.txFound)
-		if !table.buffer.multi {
+		w.scanValue(table, data, 0)
+		if !table.field.Multi {
 			return
 		}
 	}
 }
 
-func (w *Worker) transform(p *part, data []byte) []byte {
-	for i, f := range p.transforms {
+// scanValue runs a prefilter over one value; seen is how much of it has been scanned before.
+func (w *Worker) scanValue(table *table, data []byte, seen int) {
+	if len(table.transforms) > 0 {
+		data = w.transform(table.transforms, data)
+		seen = 0
+	}
+	table.found.ScanNew(data, min(seen, len(data)), &w.txFound)
+}
+
+// scanGrowing runs the prefilters over what is new of a growing buffer, where enough of a value has come or it has ended. It tells whether that was
+// so.
+func (w *Worker) scanGrowing(g *txGroup, at int, t *txView, side *txSide, complete bool) (due bool) {
+	b := &g.growing[at]
+	for i := 0; ; i++ {
+		data, ok := b.field.Get(&t.View, i, w.value[:0])
+		if !ok {
+			return due
+		}
+		x := side.growth(at, i)
+		ended := complete || b.field.Ended != nil && b.field.Ended(&t.View, i)
+		if x.next >= 0 && (ended || len(data) >= x.next) {
+			due = true
+			if len(data) > x.seen {
+				for k := range b.tables {
+					w.scanValue(&b.tables[k], data, max(x.seen, 0))
+				}
+			}
+			x.seen, x.next = len(data), 2*len(data)
+			if ended {
+				x.next = -1
+			}
+		}
+		if !b.field.Multi {
+			return due
+		}
+	}
+}
+
+func (w *Worker) transform(list []transform.Func, data []byte) []byte {
+	for i, f := range list {
 		to := &w.forms[i&1]
 		*to = f((*to)[:0], data)
 		data = *to
@@ -188,21 +243,22 @@ func (w *Worker) transform(p *part, data []byte) []byte {
 
 // tryCandidates judges those candidates of a side for which enough is known.
 func (w *Worker) tryCandidates(t *txView, state *txState, progress int, complete, bodyDue bool) {
-	side := &state.sides[t.dir]
+	side := &state.sides[t.Dir]
 	slices.Sort(side.candidates)
 	kept := side.candidates[:0]
 	for _, num := range side.candidates {
 		s := w.set.sigs[num]
-		other := t.dir.Other()
-		ready := complete || s.need[t.dir] <= progress && !s.final && (!s.grows || bodyDue)
+		p := s.plan(t.app)
+		other := t.Dir.Other()
+		ready := complete || p.need[t.Dir] <= progress && !s.final && (!p.grows || bodyDue || p.late)
 		if s.txBoth && ready {
-			ready = s.need[other] <= t.tx.Progress(other) || t.tx.Complete(other)
+			ready = p.need[other] <= t.Tx.Progress(other) || t.Tx.Complete(other)
 		}
 		if !ready {
 			kept = append(kept, num)
 			continue
 		}
-		if w.txMatches(s, t) {
+		if w.txMatches(s, p, t) {
 			side.decided = append(side.decided, num)
 			if s.txBoth {
 				x := &state.sides[other]
@@ -210,10 +266,13 @@ func (w *Worker) tryCandidates(t *txView, state *txState, progress int, complete
 				x.candidates = slices.DeleteFunc(x.candidates, func(n uint32) bool { return n == num })
 			}
 			w.unpay(s)
-			w.take(s, t.tx, true)
+			for _, mark := range s.marks {
+				mark(&t.View)
+			}
+			w.take(s, t.Tx, true)
 			continue
 		}
-		if !complete && (s.grows || s.late || s.payload != nil) || s.txBoth && !t.tx.Complete(other) {
+		if !complete && (p.grows || p.late || s.payload != nil) || s.txBoth && !t.Tx.Complete(other) {
 			kept = append(kept, num)
 		}
 	}
@@ -228,46 +287,54 @@ func (w *Worker) unpay(s *sig) {
 }
 
 // txMatches tells whether all of a rule holds for one side of a transaction (for => rules: for both).
-func (w *Worker) txMatches(s *sig, t *txView) bool {
-	if !w.fits(s) {
+func (w *Worker) txMatches(s *sig, p *plan, t *txView) bool {
+	if !s.txBoth && !p.dirs.has(t.Dir) || !w.fits(s) {
 		return false
 	}
 	w.scratch.StartRule()
-	if s.payload != nil && !(w.fs != nil && slices.Contains(w.fs.paid[t.dir], s.num)) && !w.payloadMatches(s) {
+	if s.payload != nil && !(w.fs != nil && slices.Contains(w.fs.paid[t.Dir], s.num)) && !w.payloadMatches(s) {
 		return false
 	}
 	for i := range s.txs {
-		if !s.txs[i].test(w, t) {
+		x := s.txs[i].of(t.app)
+		if !x.test(w.sideOf(s, t, x.dirs)) {
 			return false
 		}
 	}
 	for i := range s.parts {
-		p := &s.parts[i]
-		view := *t
-		if s.txBoth && !p.buffer.dirs.has(t.dir) {
-			view.dir = t.dir.Other()
-		}
-		if !w.partMatches(p, &view) {
+		part := &s.parts[i]
+		f := part.buffer.at[t.app]
+		if !w.partMatches(part, f, w.sideOf(s, t, dirSet(f.Dirs))) {
 			return false
 		}
 	}
 	return true
 }
 
+// sideOf gives the side a keyword looks at: for => rules the other one, where it does not exist on this.
+func (w *Worker) sideOf(s *sig, t *txView, dirs dirSet) *field.View {
+	if !s.txBoth || dirs.has(t.Dir) {
+		return &t.View
+	}
+	w.other = t.View
+	w.other.Dir = t.Dir.Other()
+	return &w.other
+}
+
 // partMatches tries one buffer: any of its values will do.
-func (w *Worker) partMatches(p *part, t *txView) bool {
+func (w *Worker) partMatches(p *part, f *field.Buffer, v *field.View) bool {
 	there := false
 	for i := 0; ; i++ {
-		data, ok := p.buffer.get(t, i, w.value[:0])
+		data, ok := f.Get(v, i, w.value[:0])
 		if !ok {
 			break
 		}
 		there = true
-		data = w.transform(p, data)
+		data = w.transform(p.transforms, data)
 		if !(p.absent && !p.orElse) && p.program.Match(&w.scratch, w.buffer(inspect.Buffer{Data: data})) {
 			return true
 		}
-		if !p.buffer.multi {
+		if !f.Multi {
 			break
 		}
 	}

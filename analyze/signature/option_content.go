@@ -123,14 +123,14 @@ func optURIContent(b *builder, o rule.Option) error {
 func legacyModifier(target string) func(*builder, rule.Option) error {
 	return func(b *builder, _ rule.Option) error {
 		if b.sticky && b.lastTo == nil { // written as a sticky buffer after all
-			b.setBuffer(httpBuffers[target])
+			b.setBuffer(findBuffer(target))
 			return nil
 		}
 		from := b.where[b.lastTo]
 		if b.lastTo == nil || from == nil {
 			return atOffset(0, "no content stands before it")
 		}
-		to := b.listOf(httpBuffers[target])
+		to := b.listOf(findBuffer(target))
 		if from == to {
 			return nil
 		}
@@ -361,7 +361,7 @@ func optPcre(b *builder, o rule.Option) error {
 	}
 	step := &inspect.Regex{Expr: expr, Relative: relative, Negated: negated}
 	if bufferName != "" && !b.sticky {
-		l := b.listOf(httpBuffers[bufferName])
+		l := b.listOf(findBuffer(bufferName))
 		l.steps = append(l.steps, step)
 		b.last = l
 		return nil

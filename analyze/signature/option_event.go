@@ -1,9 +1,11 @@
 package signature
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
+	"fengsui/analyze/signature/field"
 	"fengsui/analyze/signature/rule"
 	"fengsui/capture/flow"
 	"fengsui/capture/packet"
@@ -64,7 +66,10 @@ func optAppEvent(b *builder, o rule.Option) error {
 		}
 		return atOffset(0, "want app-layer-event:protocol.event")
 	}
-	raised := appEvents[name]
+	raised := fields.events[name]
+	if raised == nil && name == "http1" {
+		raised = fields.events["http"]
+	}
 	if raised == nil {
 		return atOffset(0, "events of %s are not raised: the protocol is not parsed in this build", name)
 	}
@@ -72,15 +77,12 @@ func optAppEvent(b *builder, o rule.Option) error {
 	if !ok {
 		return atOffset(len(name)+1, "event is not raised here")
 	}
-	b.addTx(raised.needs, func(_ *Worker, t *txView) bool {
-		for _, have := range t.tx.Base().Anomalies {
-			if have == event {
-				return true
-			}
-		}
-		return false
+	c := txCheck{name: o.Name, apps: raised.apps}
+	test := func(v *field.View) bool { return slices.Contains(v.Tx.Base().Anomalies, event) }
+	raised.apps.each(func(app flow.App) { // may be raised until the transaction ends
+		c.tests = append(c.tests, appTest{app: app, dirs: bothDirs, late: true, test: test})
 	})
-	b.out.late = true // may be raised until the transaction ends
+	b.out.txs = append(b.out.txs, c)
 	return nil
 }
 

@@ -139,16 +139,22 @@ func optAppProto(b *builder, o rule.Option) error {
 	name, mode, hasMode := strings.Cut(o.Value, ",")
 	name, negated := strings.CutPrefix(strings.TrimSpace(name), "!")
 	mode = strings.TrimSpace(mode)
-	want := flow.AppFailed
-	if name != "failed" {
-		app, ok := flow.ParseApp(name)
-		if !ok || !app.Known() {
+	var want appSet
+	switch name {
+	case "failed":
+		want = appBit(flow.AppFailed)
+	case "unknown":
+		want = appBit(flow.AppUnknown)
+	case "http1":
+		want = appBit(flow.AppHTTP)
+	default:
+		app, ok := parseApp(name)
+		if !ok {
 			return atOffset(0, "protocol %q is not known", name)
 		}
-		if b.c.recognised&appBit(app) == 0 {
+		if _, want = nameApps(app); b.c.recognised&want == 0 {
 			return atOffset(0, "protocol %q is not recognised in this build", name)
 		}
-		want = app
 	}
 	b.flowSeen = true
 	if hasMode {
@@ -166,21 +172,24 @@ func optAppProto(b *builder, o rule.Option) error {
 		if w.f == nil || w.f.AppDir[w.dir] == flow.AppUnknown {
 			return false // not decided yet
 		}
-		return (w.f.AppDir[w.dir] == want) != negated
+		return want.has(w.f.AppDir[w.dir]) != negated
 	})
 	return nil
 }
 
+// has tells whether a set contains a protocol.
+func (s appSet) has(app flow.App) bool { return s&appBit(app) != 0 }
+
 // appModes are the ways app-layer-protocol may look at a flow. Never written.
-var appModes = map[string]func(w *Worker, want flow.App) bool{
-	"final":     func(w *Worker, want flow.App) bool { return w.f.App == want },
-	"to_server": func(w *Worker, want flow.App) bool { return w.f.AppDir[flow.ToServer] == want },
-	"to_client": func(w *Worker, want flow.App) bool { return w.f.AppDir[flow.ToClient] == want },
-	"toserver":  func(w *Worker, want flow.App) bool { return w.f.AppDir[flow.ToServer] == want },
-	"toclient":  func(w *Worker, want flow.App) bool { return w.f.AppDir[flow.ToClient] == want },
-	"direction": func(w *Worker, want flow.App) bool { return w.f.AppDir[w.dir] == want },
-	"either": func(w *Worker, want flow.App) bool {
-		return w.f.AppDir[flow.ToServer] == want || w.f.AppDir[flow.ToClient] == want
+var appModes = map[string]func(w *Worker, want appSet) bool{
+	"final":     func(w *Worker, want appSet) bool { return want.has(w.f.App) },
+	"to_server": func(w *Worker, want appSet) bool { return want.has(w.f.AppDir[flow.ToServer]) },
+	"to_client": func(w *Worker, want appSet) bool { return want.has(w.f.AppDir[flow.ToClient]) },
+	"toserver":  func(w *Worker, want appSet) bool { return want.has(w.f.AppDir[flow.ToServer]) },
+	"toclient":  func(w *Worker, want appSet) bool { return want.has(w.f.AppDir[flow.ToClient]) },
+	"direction": func(w *Worker, want appSet) bool { return want.has(w.f.AppDir[w.dir]) },
+	"either": func(w *Worker, want appSet) bool {
+		return want.has(w.f.AppDir[flow.ToServer]) || want.has(w.f.AppDir[flow.ToClient])
 	},
 }
 

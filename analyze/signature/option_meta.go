@@ -143,27 +143,27 @@ const engineMajor, engineMinor = 8, 0
 // optRequires refuses a rule that asks for another version or for a feature or keyword that is not here.
 func optRequires(b *builder, o rule.Option) error {
 	for _, clause := range strings.Split(o.Value, ",") {
-		fields := strings.Fields(clause)
-		if len(fields) < 2 {
+		words := strings.Fields(clause)
+		if len(words) < 2 {
 			return atOffset(0, "%q is no requirement", strings.TrimSpace(clause))
 		}
-		switch fields[0] {
+		switch words[0] {
 		case "feature":
-			switch fields[1] {
+			switch words[1] {
 			case "ja3", "ja4", "output::file-store":
 			default:
-				return atOffset(0, "feature %s is not here", fields[1])
+				return atOffset(0, "feature %s is not here", words[1])
 			}
 		case "keyword":
-			if b.c.keywords[fields[1]].parse == nil && findBuffer(fields[1]) == nil {
-				return atOffset(0, "keyword %s is not here", fields[1])
+			if b.c.keywords[words[1]].parse == nil && !fields.known(words[1]) {
+				return atOffset(0, "keyword %s is not here", words[1])
 			}
 		case "version":
 			if !versionOK(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(clause), "version"))) {
 				return atOffset(0, "needs an engine of %s; this one reads rules of version %d.%d", strings.TrimSpace(clause), engineMajor, engineMinor)
 			}
 		default:
-			return atOffset(0, "%s is no requirement that can be checked", fields[0])
+			return atOffset(0, "%s is no requirement that can be checked", words[0])
 		}
 	}
 	return nil

@@ -1,36 +1,130 @@
 package signature
 
 import (
-	"strconv"
 	"strings"
 
+	"fengsui/analyze/signature/field"
 	"fengsui/analyze/signature/inspect"
 	"fengsui/analyze/signature/number"
 	"fengsui/analyze/signature/rule"
 	"fengsui/capture/flow"
-	"fengsui/capture/proto/tls"
 )
 
 func txKeywords() map[string]keyword {
 	return map[string]keyword{
-		"urilen":             {value: valueNeeded, parse: optURILen},
-		"dns.opcode":         {value: valueNeeded, parse: onDNS(15, func(t *txView) []uint64 { return []uint64{uint64(dnsOf(t).Opcode)} })},
-		"dns.rcode":          {value: valueNeeded, parse: onDNS(65535, func(t *txView) []uint64 { return []uint64{uint64(dnsOf(t).RCode)} })},
-		"dns.rrtype":         {value: valueNeeded, parse: onDNS(65535, rrTypes)},
-		"tls.version":        {value: valueNeeded, parse: optTLSVersion},
-		"ssl_version":        {value: valueNeeded, parse: optSSLVersion},
-		"ssl_state":          {value: valueNeeded, parse: optSSLState},
-		"tls.cert_chain_len": {value: valueNeeded, parse: optChainLen},
-		"tls_cert_expired":   {value: valueNone, parse: optCertTime(func(c *tls.Certificate, w *Worker) bool { return w.p.Time.After(c.NotAfter) })},
-		"tls_cert_valid": {value: valueNone, parse: optCertTime(func(c *tls.Certificate, w *Worker) bool {
-			return !w.p.Time.After(c.NotAfter) && !w.p.Time.Before(c.NotBefore)
-		})},
+		"urilen": {value: valueNeeded, parse: optURILen},
+		"frame":  {value: valueNeeded, parse: optFrame},
 	}
 }
 
-// addTx adds a condition on transactions.
-func (b *builder) addTx(needs *buffer, test func(w *Worker, t *txView) bool) {
-	b.out.txs = append(b.out.txs, txCheck{test: test, needs: needs})
+// fieldKeyword compiles a numeric or other condition of the tables of package field; done is false when it is none.
+func (b *builder) fieldKeyword(o rule.Option) (done bool, err error) {
+	c := txCheck{name: o.Name}
+	if by := fields.numbers[o.Name]; by != nil {
+		err = b.numberTests(&c, by, o)
+	} else if by := fields.tests[o.Name]; by != nil {
+		err = b.otherTests(&c, by, o)
+	} else {
+		return false, nil
+	}
+	if err == nil {
+		b.out.txs = append(b.out.txs, c)
+	}
+	return true, err
+}
+
+// addApps calls make for each protocol of a keyword. A protocol that cannot read the value is left out; when none can, that is the error.
+func addApps[T any](c *txCheck, by map[flow.App]*T, make func(k *T) (appTest, error)) error {
+	var first error
+	for app := range flow.App(appsMax) {
+		k := by[app]
+		if k == nil {
+			continue
+		}
+		t, err := make(k)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		t.app = app
+		c.apps |= appBit(app)
+		c.tests = append(c.tests, t)
+	}
+	if c.apps == 0 {
+		return first
+	}
+	return nil
+}
+
+func (b *builder) numberTests(c *txCheck, by map[flow.App]*field.Number, o rule.Option) error {
+	if o.Value == "" {
+		return atOffset(0, "needs a value")
+	}
+	return addApps(c, by, func(k *field.Number) (appTest, error) {
+		m, err := number.ParseMulti(rule.Unquote(o.Value), k.Max, k.Words, k.Bits)
+		if err != nil {
+			return appTest{}, err
+		}
+		t := appTest{dirs: dirSet(k.Dirs), need: k.Need, late: k.Late}
+		get := k.Get
+		if m.Waits() {
+			c.final = true
+			t.test = func(v *field.View) bool { return m.Match(func(i int) (uint64, bool) { return get(v, i) }) }
+			return t, nil
+		}
+		cond := m.Value()
+		t.test = func(v *field.View) bool {
+			for i := 0; ; i++ {
+				n, ok := get(v, i)
+				if !ok {
+					return false
+				}
+				if cond.Match(n) {
+					return true
+				}
+			}
+		}
+		return t, nil
+	})
+}
+
+func (b *builder) otherTests(c *txCheck, by map[flow.App]*field.Test, o rule.Option) error {
+	return addApps(c, by, func(k *field.Test) (appTest, error) {
+		switch {
+		case k.Value == field.ValueNeeded && o.Value == "":
+			return appTest{}, atOffset(0, "needs a value")
+		case k.Value == field.ValueNone && o.HasValue:
+			return appTest{}, atOffset(0, "takes no value")
+		}
+		test, err := k.Parse(o.Value)
+		if err != nil {
+			return appTest{}, err
+		}
+		return appTest{dirs: dirSet(k.Dirs), need: k.Need, late: k.Late, test: test}, nil
+	})
+}
+
+// optFrame reads frame:[protocol.]name: a record of the protocol as sent becomes the buffer.
+func optFrame(b *builder, o rule.Option) error {
+	name := strings.TrimSpace(o.Value)
+	bf := fields.frames[name]
+	if bf == nil && strings.HasPrefix(name, "http1.") {
+		bf = fields.frames["http."+name[len("http1."):]]
+	}
+	if bf == nil {
+		b.txApps.each(func(app flow.App) {
+			if bf == nil {
+				bf = fields.frames[app.String()+"."+name]
+			}
+		})
+	}
+	if bf == nil {
+		return atOffset(0, "frame %q is not known", name)
+	}
+	b.setBuffer(bf)
+	return nil
 }
 
 // optURILen reads urilen:condition[,norm|raw]: the length of http.uri or http.uri.raw.
@@ -48,162 +142,7 @@ func optURILen(b *builder, o rule.Option) error {
 	default:
 		return atOffset(len(text)+1, "%q is not norm or raw", which)
 	}
-	l := b.listOf(httpBuffers[name])
+	l := b.listOf(findBuffer(name))
 	l.steps = append(l.steps, &inspect.Check{Test: func(data []byte) bool { return cond.Match(uint64(len(data))) }})
 	return nil
-}
-
-func rrTypes(t *txView) (types []uint64) {
-	m := &dnsOf(t).Message
-	for i := range m.Questions {
-		types = append(types, uint64(m.Questions[i].Type))
-	}
-	for i := range m.Answers {
-		types = append(types, uint64(m.Answers[i].Type))
-	}
-	return types
-}
-
-// dnsWords are names for the numbers of DNS keywords. Never written.
-var dnsWords = map[string]uint64{
-	"noerror": 0, "formerr": 1, "servfail": 2, "nxdomain": 3, "notimp": 4, "refused": 5, "yxdomain": 6, "yxrrset": 7, "nxrrset": 8,
-	"notauth": 9, "notzone": 10, "a": 1, "ns": 2, "cname": 5, "soa": 6, "ptr": 12, "mx": 15, "txt": 16, "aaaa": 28, "srv": 33, "any": 255,
-}
-
-func onDNS(limit uint64, get func(t *txView) []uint64) func(*builder, rule.Option) error {
-	return func(b *builder, o rule.Option) error {
-		text := o.Value
-		bare, negated := strings.CutPrefix(strings.ToLower(strings.TrimSpace(text)), "!")
-		if n, ok := dnsWords[bare]; ok {
-			text = strconv.FormatUint(n, 10)
-			if negated {
-				text = "!" + text
-			}
-		}
-		cond, err := number.Parse(text, limit)
-		if err != nil {
-			return err
-		}
-		b.addTx(dnsWhole, func(_ *Worker, t *txView) bool {
-			for _, n := range get(t) {
-				if cond.Match(n) {
-					return true
-				}
-			}
-			return false
-		})
-		return nil
-	}
-}
-
-// tlsVersions are version words with the number on the wire. Never written.
-var tlsVersions = map[string]uint16{
-	"1.0": 0x0301, "1.1": 0x0302, "1.2": 0x0303, "1.3": 0x0304,
-	"sslv2": 0x0002, "sslv3": 0x0300, "tls1.0": 0x0301, "tls1.1": 0x0302, "tls1.2": 0x0303, "tls1.3": 0x0304,
-}
-
-func optTLSVersion(b *builder, o rule.Option) error {
-	text := strings.Trim(o.Value, `" `)
-	want, ok := tlsVersions[strings.ToLower(text)]
-	if !ok {
-		n, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 16)
-		if err != nil || !strings.HasPrefix(text, "0x") {
-			return atOffset(0, "version %q is not 1.0 to 1.3 or hexadecimal", text)
-		}
-		want = uint16(n)
-	}
-	b.addTx(tlsHello, func(_ *Worker, t *txView) bool { return sideVersion(t) == want })
-	return nil
-}
-
-// sideVersion is the version the side looked at speaks.
-func sideVersion(t *txView) uint16 {
-	x := tlsOf(t)
-	if t.dir == flow.ToServer && x.Client.Seen {
-		return x.Client.LegacyVersion
-	}
-	if t.dir == flow.ToClient && x.Server.Seen {
-		return x.Server.Version
-	}
-	return x.Version
-}
-
-// optSSLVersion reads ssl_version:[!]word[,word…]; a ! before any word negates the whole.
-func optSSLVersion(b *builder, o rule.Option) error {
-	negated := false
-	var want []uint16
-	for _, word := range split(rule.Unquote(o.Value)) {
-		if rest, ok := strings.CutPrefix(word, "!"); ok {
-			negated, word = true, strings.TrimSpace(rest)
-		}
-		v, ok := tlsVersions[strings.ToLower(word)]
-		if !ok || word[0] >= '0' && word[0] <= '9' {
-			return atOffset(0, "version %q is not sslv2, sslv3 or tls1.0 to tls1.3", word)
-		}
-		want = append(want, v)
-	}
-	b.addTx(tlsHello, func(_ *Worker, t *txView) bool {
-		have := sideVersion(t)
-		for _, v := range want {
-			if v == have {
-				return !negated
-			}
-		}
-		return negated && have != 0
-	})
-	return nil
-}
-
-// sslStates are the points of a handshake that ssl_state names. Never written.
-var sslStates = map[string]func(t *tls.Transaction) bool{
-	"client_hello":     func(t *tls.Transaction) bool { return t.Client.Seen },
-	"server_hello":     func(t *tls.Transaction) bool { return t.Server.Seen },
-	"client_keyx":      func(t *tls.Transaction) bool { return t.Progress(flow.ToServer) >= tls.HandshakeDone },
-	"server_keyx":      func(t *tls.Transaction) bool { return t.Progress(flow.ToClient) >= tls.HandshakeDone },
-	"handshake_failed": nil,
-	"unknown":          nil,
-}
-
-func optSSLState(b *builder, o rule.Option) error {
-	text, negated := strings.CutPrefix(strings.TrimSpace(o.Value), "!")
-	var tests []func(t *tls.Transaction) bool
-	for _, word := range split(strings.ReplaceAll(text, "|", ",")) {
-		test, ok := sslStates[word]
-		if !ok || test == nil {
-			return atOffset(0, "state %q is not client_hello, server_hello, client_keyx or server_keyx", word)
-		}
-		tests = append(tests, test)
-	}
-	b.addTx(tlsHello, func(_ *Worker, t *txView) bool {
-		for _, test := range tests {
-			if test(tlsOf(t)) {
-				return !negated
-			}
-		}
-		return negated
-	})
-	b.out.late = true // judged again as the handshake goes on
-	return nil
-}
-
-func optChainLen(b *builder, o rule.Option) error {
-	cond, err := number.Parse(o.Value, 1<<32-1)
-	if err != nil {
-		return err
-	}
-	b.addTx(tlsCertificate, func(_ *Worker, t *txView) bool {
-		n := len(tlsOf(t).Chain[t.dir])
-		return n > 0 && cond.Match(uint64(n))
-	})
-	return nil
-}
-
-func optCertTime(test func(c *tls.Certificate, w *Worker) bool) func(*builder, rule.Option) error {
-	return func(b *builder, _ rule.Option) error {
-		b.addTx(tlsCertificate, func(w *Worker, t *txView) bool {
-			chain := tlsOf(t).Chain[t.dir]
-			return len(chain) > 0 && test(&chain[0], w)
-		})
-		return nil
-	}
 }

@@ -2,9 +2,11 @@ package signature
 
 import (
 	"fengsui/analyze/signature/address"
+	"fengsui/analyze/signature/field"
 	"fengsui/analyze/signature/inspect"
 	"fengsui/analyze/signature/track"
 	"fengsui/analyze/signature/transform"
+	"fengsui/capture/flow"
 	"fengsui/capture/packet"
 )
 
@@ -107,10 +109,40 @@ type part struct {
 	orElse     bool // … or when the program matches
 }
 
-// txCheck is a condition on a transaction that is no byte keyword.
+// txCheck is a condition on a transaction that is no byte keyword, by protocol.
 type txCheck struct {
-	test  func(w *Worker, t *txView) bool
-	needs *buffer // whose protocol, directions and progress it has
+	name  string
+	apps  appSet
+	tests []appTest
+	final bool // can only be judged when the side is complete
+}
+
+// appTest is what a txCheck asks of one protocol's transactions.
+type appTest struct {
+	app  flow.App
+	dirs dirSet
+	need [2]int
+	late bool // may become true later: judged again until the side is complete
+	test func(v *field.View) bool
+}
+
+// of gives the test for a protocol.
+func (c *txCheck) of(app flow.App) *appTest {
+	for i := range c.tests {
+		if c.tests[i].app == app {
+			return &c.tests[i]
+		}
+	}
+	return nil
+}
+
+// plan says when a rule on transactions is judged on those of one protocol.
+type plan struct {
+	app   flow.App
+	dirs  dirSet
+	need  [2]int // progress of each side before the rule can be judged
+	grows bool   // a buffer of it may still grow after that
+	late  bool   // a condition of it may become true later: judged again until the side is complete
 }
 
 // sig is one compiled rule.
@@ -120,7 +152,7 @@ type sig struct {
 	phase phase
 
 	protos           protoSet
-	apps             appSet // 0: any
+	apps             appSet // of flows; 0: any
 	src, dst         *address.Set
 	srcPort, dstPort *address.Ports
 	dirs             dirSet
@@ -139,16 +171,25 @@ type sig struct {
 	headers  []part           // packet header buffers
 	parts    []part           // transaction buffers
 	txs      []txCheck
-	need     [2]int // progress of each side before the rule can be judged
-	grows    bool   // a buffer of it may still grow after that
-	late     bool   // a condition of it may become true later: judged again until the side is complete
+	plans    []plan // phaseTx: one for each protocol whose transactions it looks at
 	final    bool   // says what must not be there, or where the end is: judged when the side is complete
 
 	effects    []effect
+	marks      []func(v *field.View)
 	thresholds []track.Spec
 	filter     *track.Spec // detection_filter
 	rate       []rate
 	suppress   []suppression
+}
+
+// plan gives the rule's plan for transactions of a protocol, nil when it does not look at them.
+func (s *sig) plan(app flow.App) *plan {
+	for i := range s.plans {
+		if s.plans[i].app == app {
+			return &s.plans[i]
+		}
+	}
+	return nil
 }
 
 // Refusal says why a rule is not loaded. SID is 0 when it could not be read.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"fengsui/analyze/signature/field"
 	"fengsui/analyze/signature/prefilter"
 	"fengsui/capture/flow"
 	"fengsui/capture/packet"
@@ -59,9 +60,31 @@ const appsMax = 64
 
 // txGroup is what the transactions of one protocol and direction are tried against.
 type txGroup struct {
-	fixed   []table  // buffers that are final once there, by needed progress
-	growing []table  // bodies
-	bare    []uint32 // rules without a pattern, by needed progress
+	fixed   []table    // buffers that are final once there, by needed progress
+	growing []growing  // bodies
+	bare    []bareRule // rules without a pattern, by needed progress
+}
+
+// growing is a buffer that gains bytes, with the prefilters over it: as it is, and transformed.
+type growing struct {
+	field  *field.Buffer
+	tables []table
+}
+
+// bareRule is a rule without a pattern and the progress from which on it may be judged.
+type bareRule struct {
+	num  uint32
+	need int
+}
+
+func (g *txGroup) grow(t table) {
+	for i := range g.growing {
+		if g.growing[i].field == t.field {
+			g.growing[i].tables = append(g.growing[i].tables, t)
+			return
+		}
+	}
+	g.growing = append(g.growing, growing{field: t.field, tables: []table{t}})
 }
 
 // group is what packets of one kind and direction are tried against.
@@ -172,33 +195,34 @@ func (a *assembler) addPayload(s *sig, pattern []byte) {
 	})
 }
 
-// addTx registers the pattern of a rule in the prefilter of its buffer, for the directions the buffer has.
+// addTx registers the pattern of a rule in the prefilter of its buffer, for each protocol and the directions the buffer has there.
 func (a *assembler) addTx(s *sig, p *part, pattern []byte) {
-	for dir := range 2 {
-		d := flow.Direction(dir)
-		if !p.buffer.dirs.has(d) || !s.txBoth && !s.dirs.has(d) {
-			continue
+	for i := range s.plans {
+		pl := &s.plans[i]
+		f := p.buffer.at[pl.app]
+		for dir := range 2 {
+			d := flow.Direction(dir)
+			if !f.Dirs.Has(d) || !s.txBoth && !pl.dirs.has(d) {
+				continue
+			}
+			key := tableKey{pl.app, d, p.buffer.name, p.names}
+			b := a.patterns[key]
+			if b == nil {
+				b = &prefilter.Builder{}
+				a.patterns[key] = b
+				a.parts[key] = *p
+			}
+			b.Add(pattern, s.num)
 		}
-		key := tableKey{p.buffer.app, d, p.buffer.name, p.names}
-		b := a.patterns[key]
-		if b == nil {
-			b = &prefilter.Builder{}
-			a.patterns[key] = b
-			a.parts[key] = *p
-		}
-		b.Add(pattern, s.num)
 	}
 }
 
 func (a *assembler) addBareTx(s *sig) {
-	for app := range flow.App(appsMax) {
-		if s.apps&appBit(app) == 0 {
-			continue
-		}
+	for i := range s.plans {
 		for dir := range 2 {
-			if s.txBoth || s.dirs.has(flow.Direction(dir)) {
-				g := &a.set.txs[app][dir]
-				g.bare = append(g.bare, s.num)
+			if s.txBoth || s.plans[i].dirs.has(flow.Direction(dir)) {
+				g := &a.set.txs[s.plans[i].app][dir]
+				g.bare = append(g.bare, bareRule{num: s.num, need: s.plans[i].need[dir]})
 			}
 		}
 	}
@@ -217,10 +241,10 @@ func (a *assembler) finish() {
 	}
 	for key, b := range a.patterns {
 		p := a.parts[key]
-		t := table{buffer: p.buffer, part: p, found: b.Build()}
+		t := table{field: p.buffer.at[key.app], transforms: p.transforms, name: key.name + p.names, found: b.Build()}
 		g := &a.set.txs[key.app][key.dir]
-		if p.buffer.grows {
-			g.growing = append(g.growing, t)
+		if t.field.Grows {
+			g.grow(t)
 		} else {
 			g.fixed = append(g.fixed, t)
 		}
@@ -228,15 +252,10 @@ func (a *assembler) finish() {
 	for app := range a.set.txs {
 		for dir := range a.set.txs[app] {
 			g := &a.set.txs[app][dir]
-			byName := func(x, y table) int {
-				return cmp.Or(cmp.Compare(x.buffer.need[dir], y.buffer.need[dir]), cmp.Compare(x.buffer.name, y.buffer.name),
-					cmp.Compare(x.part.names, y.part.names))
-			}
-			slices.SortFunc(g.fixed, byName)
-			slices.SortFunc(g.growing, byName)
-			slices.SortStableFunc(g.bare, func(x, y uint32) int {
-				return cmp.Compare(a.set.sigs[x].need[dir], a.set.sigs[y].need[dir])
+			slices.SortFunc(g.fixed, func(x, y table) int {
+				return cmp.Or(cmp.Compare(x.field.Need[dir], y.field.Need[dir]), cmp.Compare(x.name, y.name))
 			})
+			slices.SortStableFunc(g.bare, func(x, y bareRule) int { return cmp.Compare(x.need, y.need) })
 		}
 	}
 }

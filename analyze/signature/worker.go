@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"fengsui/analyze/alert"
+	"fengsui/analyze/signature/field"
 	"fengsui/analyze/signature/inspect"
 	"fengsui/analyze/signature/prefilter"
 	"fengsui/analyze/signature/track"
@@ -57,6 +58,7 @@ type Worker struct {
 	chunks  []chunk        // of the packet being judged
 	bytes   []byte         // behind chunks
 	views   []txView       // transactions that advanced on it
+	other   field.View     // the other side of the transaction being judged
 	matched []match
 	spare   []*txState // to be used again
 }
@@ -132,7 +134,7 @@ func (w *Worker) Stream(_ *packet.Packet, f *flow.Flow, dir flow.Direction, c *s
 
 // Transaction notes that a side of a transaction has advanced; it is judged with the packet it came on.
 func (w *Worker) Transaction(_ *packet.Packet, _ *flow.Flow, dir flow.Direction, tx proto.Transaction) {
-	w.views = append(w.views, txView{tx: tx, dir: dir})
+	w.views = append(w.views, txView{View: field.View{Tx: tx, Dir: dir}})
 }
 
 // FlowEnd forgets the flow.

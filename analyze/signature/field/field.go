@@ -40,20 +40,25 @@ type Buffer struct {
 	Dirs  Dirs
 	Need  Need
 	Multi bool // has several values: Get is called with i = 0, 1, … until ok is false
-	Grows bool // may gain bytes until the side is complete
+	Grows bool // may gain bytes, or values, until the side is complete
+	// Ended tells that value i will gain no more bytes though the side is not complete: it is looked at without waiting for more. For Grows; may be nil.
+	Ended func(v *View, i int) bool
 	// Get returns a value; ok is false when there is none. scratch may be appended to in order to build it.
 	Get func(v *View, i int, scratch []byte) (data []byte, ok bool)
 }
 
-// Number is a numeric condition in the rule language's integer syntax, which the engine reads: 5, !5, <5, >=5, 1-5, words.
+// Number is a numeric condition in the rule language's integer syntax, which the engine reads: 5, !5, <5, >=5, 1-5, &0x40=0x40, words; and, behind a
+// comma, which of several values is meant: any (the default), all, all1, nb and a condition on how many there are, or a place (0 the first, -1 the last).
 type Number struct {
 	Names []string
 	Dirs  Dirs
 	Need  Need
 	Max   uint64            // largest value a rule may name
 	Words map[string]uint64 // values with a name, lower case
+	Bits  map[string]uint64 // bits with a name, lower case: a rule may list them
 	// Get returns value i = 0, 1, …; ok is false when there is none. Any value may match.
-	Get func(v *View, i int) (n uint64, ok bool)
+	Get  func(v *View, i int) (n uint64, ok bool)
+	Late bool // may get values later: asked again until the side is complete
 }
 
 // ValueRule says whether a keyword has a value.
@@ -75,6 +80,8 @@ type Test struct {
 	Late  bool // may become true later: asked again until the side is complete
 	// Parse reads the keyword's value as it stands in the rule. Its error speaks about the value.
 	Parse func(value string) (func(v *View) bool, error)
+	// Mark, if there is one, is called when the whole rule has matched (filestore).
+	Mark func(v *View)
 }
 
 // Protocol is one protocol's table.
@@ -83,9 +90,13 @@ type Protocol struct {
 	Buffers []Buffer
 	Numbers []Number
 	Tests   []Test
+	// Files are the directions in which transactions carry files, as proto.FileCarrier tells them: the file keywords are added to the table.
+	Files Dirs
+	// Frames are the records of the protocol as frame:<prefix>.<name> names them, raw as sent. Names[0] is without the prefix.
+	Frames []Buffer
 	// Events are the names app-layer-event may ask for behind EventPrefix and a dot: those the parser puts into
 	// proto.State.Anomalies.
 	Events      []string
 	EventNames  map[string]string // other spellings, to the parser's name
-	EventPrefix string            // "" is the name of App
+	EventPrefix string            // of events and frames; "" is the name of App
 }

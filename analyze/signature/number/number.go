@@ -1,10 +1,12 @@
-// Package number holds the numeric conditions of rule options: "80", "<70", ">=4", "!0", "10-20", "10<>20", hexadecimal too.
+// Package number holds the numeric conditions of rule options: "80", "<70", ">=4", "!0", "10-20", "10<>20", "&0xc0=0x80", hexadecimal too, with the
+// units kb, mb and gb; and those of keywords that have several values, which say behind a comma which of them is meant.
 //
 // Both range forms exclude their ends, as Suricata's do. Everything is immutable and safe for concurrent use.
 package number
 
 import (
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -20,12 +22,14 @@ const (
 	greaterEqual
 	between
 	notBetween
+	masked
+	notMasked
 )
 
 // Condition is one test of an unsigned number.
 type Condition struct {
 	mode   mode
-	lo, hi uint64
+	lo, hi uint64 // masked: the value and the mask
 }
 
 // Equal is the condition of being n.
@@ -38,8 +42,14 @@ var prefixes = []struct {
 }{{"!=", notEqual}, {"<=", lessEqual}, {">=", greaterEqual}, {"!", notEqual}, {"<", less}, {">", greater}, {"=", equal}}
 
 // Parse reads a condition on numbers up to limit.
-func Parse(text string, limit uint64) (Condition, error) {
+func Parse(text string, limit uint64) (Condition, error) { return ParseNamed(text, limit, nil) }
+
+// ParseNamed reads a condition whose numbers may be given by name, in lower case.
+func ParseNamed(text string, limit uint64, names map[string]uint64) (Condition, error) {
 	text = strings.TrimSpace(text)
+	if mask, ok := strings.CutPrefix(text, "&"); ok {
+		return parseMask(mask, limit)
+	}
 	var c Condition
 	for _, p := range prefixes {
 		rest, ok := strings.CutPrefix(text, p.text)
@@ -49,6 +59,10 @@ func Parse(text string, limit uint64) (Condition, error) {
 		c.mode = p.mode
 		text = strings.TrimSpace(rest)
 		break
+	}
+	if n, ok := names[strings.ToLower(text)]; ok {
+		c.lo = n
+		return c, nil
 	}
 	low, high, ranged := strings.Cut(text, "<>")
 	if !ranged {
@@ -78,14 +92,68 @@ func Parse(text string, limit uint64) (Condition, error) {
 	return c, nil
 }
 
-func parseNumber(text string, limit uint64) (uint64, error) {
-	text = strings.TrimSpace(text)
-	base := 10
-	if hex, ok := strings.CutPrefix(strings.ToLower(text), "0x"); ok {
-		text, base = hex, 16
+// parseMask reads mask=value and mask!=value.
+func parseMask(text string, limit uint64) (c Condition, err error) {
+	mask, value, ok := strings.Cut(text, "=")
+	if !ok {
+		return c, fmt.Errorf("mask %q has no = and value", text)
 	}
-	n, err := strconv.ParseUint(text, base, 64)
-	if err != nil || n > limit {
+	c.mode = masked
+	if rest, negated := strings.CutSuffix(mask, "!"); negated {
+		c.mode, mask = notMasked, rest
+	}
+	if c.hi, err = parseNumber(mask, limit); err != nil {
+		return c, err
+	}
+	if c.lo, err = parseNumber(value, limit); err != nil {
+		return c, err
+	}
+	if c.lo&^c.hi != 0 {
+		return c, fmt.Errorf("value %d has bits that the mask %d takes away", c.lo, c.hi)
+	}
+	return c, nil
+}
+
+// ParseBits reads a list of bit names, each with an optional ! in front: all of them must be so.
+func ParseBits(text string, names map[string]uint64) (c Condition, ok bool) {
+	c.mode = masked
+	for _, word := range strings.Split(text, ",") {
+		word, negated := strings.CutPrefix(strings.ToLower(strings.TrimSpace(word)), "!")
+		bit, known := names[strings.TrimSpace(word)]
+		if !known || bit == 0 {
+			return Condition{}, false
+		}
+		c.hi |= bit
+		if !negated {
+			c.lo |= bit
+		}
+	}
+	return c, true
+}
+
+// units are the suffixes a number may have. Never written.
+var units = []struct {
+	text string
+	size uint64
+}{{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"kb", 1 << 10}, {"mb", 1 << 20}, {"gb", 1 << 30}}
+
+func parseNumber(text string, limit uint64) (uint64, error) {
+	word := strings.ToLower(strings.TrimSpace(text))
+	unit := uint64(1)
+	base := 10
+	if hex, ok := strings.CutPrefix(word, "0x"); ok {
+		word, base = hex, 16
+	} else {
+		for _, u := range units {
+			if rest, ok := strings.CutSuffix(word, u.text); ok {
+				word, unit = strings.TrimSpace(rest), u.size
+				break
+			}
+		}
+	}
+	n, err := strconv.ParseUint(word, base, 64)
+	high, n := bits.Mul64(n, unit)
+	if err != nil || high != 0 || n > limit {
 		return 0, fmt.Errorf("%q is not a number up to %d", text, limit)
 	}
 	return n, nil
@@ -108,6 +176,13 @@ func (c Condition) Match(n uint64) bool {
 		return n > c.lo && n < c.hi
 	case notBetween:
 		return n <= c.lo || n >= c.hi
+	case masked:
+		return n&c.hi == c.lo
+	case notMasked:
+		return n&c.hi != c.lo
 	}
 	return n == c.lo
 }
+
+// Rising tells that a number which meets the condition still does when it has grown.
+func (c Condition) Rising() bool { return c.mode == greater || c.mode == greaterEqual }

@@ -28,10 +28,8 @@ func (b *builder) finish() (keyword string, err error) {
 			return name, err
 		}
 	}
-	for i := range b.out.txs {
-		if err := b.join(b.out.txs[i].needs); err != nil {
-			return b.out.txs[i].needs.name, err
-		}
+	if keyword, err := b.plan(); err != nil {
+		return keyword, err
 	}
 	return b.classify()
 }
@@ -53,9 +51,6 @@ func (b *builder) addList(l *list) error {
 		b.out.wantsPacket = true
 		b.out.headers = append(b.out.headers, part{buffer: l.buffer, program: program})
 	default:
-		if err := b.join(l.buffer); err != nil {
-			return err
-		}
 		b.out.parts = append(b.out.parts, part{
 			buffer: l.buffer, transforms: l.transforms, names: l.names, program: program, absent: l.absent, orElse: l.orElse,
 		})
@@ -63,29 +58,92 @@ func (b *builder) addList(l *list) error {
 	return nil
 }
 
-// join narrows the rule to the protocol and directions of a buffer.
-func (b *builder) join(bf *buffer) error {
-	bit := appBit(bf.app)
-	if b.out.apps == 0 {
-		b.out.apps = bit
+// plan finds out on whose transactions the rule can match, and when: on those of the protocols that have all its keywords, in a direction that all
+// of them have.
+func (b *builder) plan() (keyword string, err error) {
+	s := b.out
+	if len(s.parts) == 0 && len(s.txs) == 0 {
+		return "", nil
 	}
-	if b.out.apps&bit == 0 {
-		return fmt.Errorf("%s belongs to %s, which the rule's protocol excludes", bf.name, bf.app)
+	apps := b.txApps
+	if apps == 0 {
+		apps = ^appSet(0)
 	}
-	b.out.apps = bit
-	if !b.out.txBoth {
-		if b.out.dirs&bf.dirs == 0 {
-			return fmt.Errorf("%s is not there in the direction that the rule's flow or other buffers ask for", bf.name)
+	for i := range s.parts {
+		bf := s.parts[i].buffer
+		if apps&bf.apps == 0 {
+			return bf.name, fmt.Errorf("%s belongs to %s, which the rule's protocol or other keywords exclude", bf.name, bf.apps)
 		}
-		b.out.dirs &= bf.dirs
+		apps &= bf.apps
 	}
-	for dir := range b.out.need {
-		if bf.dirs.has(flow.Direction(dir)) {
-			b.out.need[dir] = max(b.out.need[dir], bf.need[dir])
+	for i := range s.txs {
+		c := &s.txs[i]
+		if apps&c.apps == 0 {
+			return c.name, fmt.Errorf("%s belongs to %s, which the rule's protocol or other keywords exclude", c.name, c.apps)
 		}
+		apps &= c.apps
 	}
-	b.out.grows = b.out.grows || bf.grows
-	return nil
+	blame := ""
+	apps.each(func(app flow.App) {
+		p, at := b.planFor(app)
+		if at != "" {
+			blame = at
+			return
+		}
+		s.plans = append(s.plans, p)
+	})
+	if len(s.plans) == 0 {
+		return blame, fmt.Errorf("%s is not there in the direction that the rule's flow or other buffers ask for", blame)
+	}
+	dirs, flows := dirSet(0), appSet(0)
+	for i := range s.plans {
+		dirs |= s.plans[i].dirs
+		flows |= appBit(s.plans[i].app)
+	}
+	if !s.txBoth {
+		s.dirs = dirs
+	}
+	flows = closure(flows)
+	if s.apps != 0 {
+		flows &= s.apps
+	}
+	s.apps = flows
+	return "", nil
+}
+
+// planFor makes the plan for one protocol; blame names the keyword that has no direction left.
+func (b *builder) planFor(app flow.App) (p plan, blame string) {
+	s := b.out
+	p = plan{app: app, dirs: s.dirs}
+	join := func(name string, dirs dirSet, need [2]int) bool {
+		if !s.txBoth {
+			p.dirs &= dirs
+		}
+		for dir := range need {
+			if dirs.has(flow.Direction(dir)) {
+				p.need[dir] = max(p.need[dir], need[dir])
+			}
+		}
+		if p.dirs == 0 {
+			blame = name
+		}
+		return p.dirs != 0
+	}
+	for i := range s.parts {
+		f := s.parts[i].buffer.at[app]
+		if !join(s.parts[i].buffer.name, dirSet(f.Dirs), f.Need) {
+			return p, blame
+		}
+		p.grows = p.grows || f.Grows
+	}
+	for i := range s.txs {
+		t := s.txs[i].of(app)
+		if !join(s.txs[i].name, t.dirs, t.need) {
+			return p, blame
+		}
+		p.late = p.late || t.late
+	}
+	return p, ""
 }
 
 // classify decides when the rule is judged.
@@ -101,8 +159,8 @@ func (b *builder) classify() (keyword string, err error) {
 			p := &s.parts[i]
 			s.final = s.final || p.absent || p.buffer.grows && needsEnd(p.program)
 		}
-		if s.apps&^parsedApps != 0 {
-			return "", errors.New("protocol is not parsed in this build")
+		for i := range s.txs {
+			s.final = s.final || s.txs[i].final
 		}
 		if s.protos&(protoTCP|protoUDP) == 0 {
 			return "", errors.New("transaction buffers need tcp, udp or an application protocol")
