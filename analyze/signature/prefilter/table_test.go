@@ -128,3 +128,86 @@ func BenchmarkScan(b *testing.B) {
 		})
 	}
 }
+
+// TestBounds compares patterns with bounds, on buffers and on chunks with a look-back, with the obvious way.
+func TestBounds(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 9))
+	alphabet := []byte("aAb1")
+	random := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = alphabet[rng.IntN(len(alphabet))]
+		}
+		return b
+	}
+	type bounded struct {
+		text     []byte
+		from, to int
+	}
+	for range 3000 {
+		var b Builder
+		var list []bounded
+		for i := range 1 + rng.IntN(20) {
+			p := bounded{text: random(1 + rng.IntN(9))}
+			if rng.IntN(3) > 0 {
+				p.from = rng.IntN(20)
+				p.to = p.from + len(p.text) + rng.IntN(100)
+			}
+			list = append(list, p)
+			b.AddWithin(p.text, uint32(i), p.from, p.to)
+		}
+		table := b.Build()
+		data := random(rng.IntN(150))
+		seen := rng.IntN(len(data) + 1)
+		for name, anchor := range map[string]int{"new": 0, "chunk": seen} {
+			var want []uint32
+			for i, p := range list {
+				for at := 0; at+len(p.text) <= len(data); at++ {
+					end := at + len(p.text)
+					if end > seen && (p.to == 0 || at-anchor >= p.from && end-anchor <= p.to) && bytes.EqualFold(data[at:end], p.text) {
+						want = append(want, uint32(i))
+						break
+					}
+				}
+			}
+			var h Hits
+			h.Reset(len(list))
+			if name == "new" {
+				table.ScanNew(data, seen, &h)
+			} else {
+				table.ScanChunk(data, seen, &h)
+			}
+			slices.Sort(h.IDs)
+			if !slices.Equal(h.IDs, want) {
+				t.Fatalf("%s: patterns %v data %q seen %d: got %v want %v", name, list, data, seen, h.IDs, want)
+			}
+		}
+	}
+}
+
+// TestSizes makes tables of every size and checks that each finds what it holds, wherever it lies.
+func TestSizes(t *testing.T) {
+	for _, n := range []int{10, 500, 3000, 12000} {
+		rng := rand.New(rand.NewPCG(uint64(n), 1))
+		var b Builder
+		var texts [][]byte
+		for i := range n {
+			text := make([]byte, 2+rng.IntN(12))
+			for j := range text {
+				text[j] = byte(rng.Uint32())
+			}
+			texts = append(texts, text)
+			b.Add(text, uint32(i))
+		}
+		table := b.Build()
+		var h Hits
+		for i, text := range texts {
+			data := slices.Concat(bytes.Repeat([]byte{'.'}, rng.IntN(40)), text, bytes.Repeat([]byte{'.'}, rng.IntN(40)))
+			h.Reset(n)
+			table.Scan(data, &h)
+			if !h.Has(uint32(i)) {
+				t.Fatalf("%d patterns: %q is not found in %q", n, text, data)
+			}
+		}
+	}
+}
