@@ -12,12 +12,12 @@ export GOFLAGS ?= -buildvcs=false
 GOLANGCI_VERSION := v2.15.0
 GOFUMPT_VERSION := v0.12.0
 PROTOC_GEN_GO_VERSION := v1.36.12
-DEBIAN := tcpdump nftables iproute2 protobuf-compiler libprotobuf-dev
+DEBIAN := tcpdump tshark tcpreplay nftables iproute2 protobuf-compiler libprotobuf-dev
 
-.PHONY: help run build test test-short check lint fmt generate generated cross bench conformance fuzz console debian clean
+.PHONY: help run build test test-short check lint fmt generate generated cross bench bench-packets conformance agreement protocols fuzz soak console debian clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 run: build ## build, then tell the whole story: three tiers on this machine
 	bin/fengsui demo
@@ -59,6 +59,19 @@ bench: ## every benchmark, beside the code it measures
 conformance: ## the suricata-verify cases: passed, failed, refused, by case and in total
 	go test ./node/detect -count 1 -timeout 10m -run '^TestConformance$$' -v
 
+agreement: ## alerts, flows, transactions and files against what Suricata saw in the same captures
+	go test ./node/detect -count 1 -timeout 10m -run '^TestAgreement' -v
+
+bench-packets: ## packets a second on the large capture, with and without rules; writes docs/bench-packets.md
+	go test ./node/detect -count 1 -timeout 60m -run '^TestBenchPackets$$' -v -bench-packets
+
+protocols: ## write the golden files and docs/protocols.md from the captures
+	go test ./capture/proto/registry -count 1 -update
+
+SOAK ?= 10m
+soak: ## replay at full speed for SOAK (10m) and hold memory flat
+	FENGSUI_SOAK=$(SOAK) go test ./node/detect -count 1 -timeout 2h -run '^TestReplayKeepsMemoryFlat$$' -v
+
 FUZZTIME ?= 20s
 fuzz: ## every fuzz target for FUZZTIME (20s)
 	@for p in $$(go list ./...); do \
@@ -76,7 +89,7 @@ debian:
 	@missing=(); for p in $(DEBIAN); do dpkg -s $$p >/dev/null 2>&1 || missing+=($$p); done; \
 	[ $${#missing[@]} -eq 0 ] || { \
 		[ $$(id -u) -eq 0 ] || { echo "please install: sudo apt-get install $${missing[*]}"; exit 1; }; \
-		apt-get update -qq && apt-get install -y -qq "$${missing[@]}"; }
+		export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -y -qq "$${missing[@]}"; }
 
 $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION):
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) && touch $@

@@ -67,6 +67,12 @@ var longFiles = map[string]string{}
 // longFunctions names each function over the limit and why cutting it would hide it.
 var longFunctions = map[string]string{}
 
+// manyFiles names each package with more files than the limit and why it is still one idea.
+var manyFiles = map[string]string{
+	"analyze/signature/field": "one table a protocol, each in a file of its own",
+	"capture/event":           "one dictionary, each protocol's names in a file of their own",
+}
+
 const (
 	module        = "fengsui"
 	fileLinesMax  = 500
@@ -339,7 +345,7 @@ func TestNamesMeanSomething(t *testing.T) {
 		}
 	}
 	for dir, n := range count {
-		if n > pkgGoFilesMax {
+		if n > pkgGoFilesMax && manyFiles[dir] == "" {
 			t.Errorf("%s holds %d files, over %d: one package, one idea", dir, n, pkgGoFilesMax)
 		}
 	}

@@ -1,4 +1,5 @@
-// Package intel matches traffic against lists of indicators: addresses, networks, domains, URLs, TLS fingerprints.
+// Package intel matches traffic against lists of indicators: addresses, networks, domains, URLs, TLS and SSH fingerprints,
+// digests of files.
 //
 // # The list
 //
@@ -10,7 +11,8 @@
 //	url     http://bad.example/gate.php     scheme, host and path; a query in the list must be equal, too
 //	ja3     e7d705a3286e19ea42f587b344ee6865
 //	ja4     t13d1516h2_8daaf6152771_e5627efa2ab1
-//	sha256  <64 hexadecimal digits>         read and kept; files are not hashed in this build, so it matches nothing yet
+//	hassh   <32 hexadecimal digits>         of an SSH client or server
+//	sha256  <64 hexadecimal digits>         of a file; likewise md5, sha1, sm3
 //
 // severity is 1 (worst) to 4, default 2; name is shown in the alert; confidence and source are read and kept in the alert's metadata. The parser is
 // strict: whatever it does not understand is a problem with line and column, and the caller decides whether a list with problems is used.
@@ -18,7 +20,8 @@
 // # What is matched
 //
 // Addresses: both ends of a flow, on its first packet. Domains: DNS questions, TLS server names, HTTP hosts. URLs: HTTP requests. Fingerprints: TLS
-// client hellos. Each flow or transaction raises at most one alert an indicator.
+// client hellos, SSH key exchanges. Digests: files of every protocol that carries them, seen whole; which digests must be
+// computed is what Digests says. Each flow or transaction raises at most one alert an indicator.
 //
 // # Sketch
 //

@@ -1,6 +1,7 @@
 package intel
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -77,7 +78,7 @@ func TestFind(t *testing.T) {
 	link("evil.example", "/q?a=1", true)
 	link("evil.example", "/q?a=2", false)
 	link("evil.example", "/", false)
-	if s.FindJA3("e7d705a3286e19ea42f587b344ee6865") == nil {
+	if s.FindText(JA3, "e7d705a3286e19ea42f587b344ee6865") == nil {
 		t.Error("ja3 not found")
 	}
 }
@@ -99,6 +100,8 @@ func TestProblems(t *testing.T) {
 	f("url ftp://x/", 5, "URL")
 	f("ja3 12", 5, "32 hexadecimal")
 	f("sha256 12", 8, "64 hexadecimal")
+	f("sm3 12", 5, "64 hexadecimal")
+	f("sha1 12", 6, "40 hexadecimal")
 	f("ja4 x", 5, "JA4")
 	f("ip 1.2.3.4 severity=9", 12, "1 to 4")
 	f("ip 1.2.3.4 colour=red", 12, "field")
@@ -118,6 +121,34 @@ func TestInspect(t *testing.T) {
 	in.Transaction(p, f, flow.ToServer, q)
 	if fmt.Sprint(got) != "[ip:203.0.113.7 domain:bad.example]" {
 		t.Error(got)
+	}
+}
+
+func TestFindFile(t *testing.T) {
+	s := load(t, "md5 00112233445566778899aabbccddeeff\nsm3 "+strings.Repeat("AB", 32)+"\n")
+	if fmt.Sprint(s.Digests()) != "[md5 sm3]" {
+		t.Error(s.Digests())
+	}
+	find := func(name string, sum []byte) string {
+		x, value := s.FindFile(func(n string) []byte {
+			if n == name {
+				return sum
+			}
+			return nil
+		})
+		if x == nil {
+			return ""
+		}
+		return x.Kind.String() + ":" + value
+	}
+	if got := find("md5", []byte{0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff}); got != "md5:00112233445566778899aabbccddeeff" {
+		t.Error(got)
+	}
+	if got := find("sm3", bytes.Repeat([]byte{0xab}, 32)); got == "" {
+		t.Error("sm3 not found")
+	}
+	if find("sha256", bytes.Repeat([]byte{0xab}, 32)) != "" || find("md5", nil) != "" || find("md5", make([]byte, 64)) != "" {
+		t.Error("found what is not there")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"fengsui/analyze/alert"
 	"fengsui/analyze/engine"
+	"fengsui/capture/file"
 	"fengsui/capture/flow"
 	"fengsui/capture/packet"
 	"fengsui/capture/proto"
@@ -75,16 +76,28 @@ func (in *inspector) Transaction(p *packet.Packet, f *flow.Flow, dir flow.Direct
 	case *tls.Transaction:
 		if dir == flow.ToServer && (tx.Complete(dir) || p.Pseudo) && t.Client.Seen {
 			in.domain(p, f, tx, t.Client.SNI)
-			if x := in.set.FindJA3(t.Client.JA3Hash); x != nil {
+			if x := in.set.FindText(JA3, t.Client.JA3Hash); x != nil {
 				in.report(p, f, tx, x, t.Client.JA3Hash)
 			}
-			if x := in.set.FindJA4(t.Client.JA4); x != nil {
+			if x := in.set.FindText(JA4, t.Client.JA4); x != nil {
 				in.report(p, f, tx, x, t.Client.JA4)
 			}
 		}
 	case *http.Transaction:
 		if dir == flow.ToServer && (tx.Complete(dir) || p.Pseudo) && t.RequestSeen {
 			in.request(p, f, t)
+		}
+	}
+	if c, ok := tx.(proto.FileCarrier); ok && (tx.Complete(dir) || p.Pseudo) {
+		in.files(p, f, tx, c.Files(dir))
+	}
+}
+
+// files matches the digests of a side's files once that side is complete.
+func (in *inspector) files(p *packet.Packet, f *flow.Flow, tx proto.Transaction, list []*file.File) {
+	for _, x := range list {
+		if found, value := in.set.FindFile(x.Sum); found != nil {
+			in.report(p, f, tx, found, value)
 		}
 	}
 }

@@ -155,9 +155,11 @@ func normalize(kind Kind, text string) (string, error) {
 		return normalizeDomain(text)
 	case URL:
 		return normalizeURL(text)
-	case JA3:
+	case JA3, HASSH, MD5:
 		return normalizeHex(text, 16)
-	case SHA256:
+	case SHA1:
+		return normalizeHex(text, 20)
+	case SHA256, SM3:
 		return normalizeHex(text, 32)
 	}
 	if parts := strings.Split(text, "_"); len(parts) != 3 || len(parts[0]) != 10 || len(parts[1]) != 12 || len(parts[2]) != 12 {

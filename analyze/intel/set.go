@@ -1,6 +1,7 @@
 package intel
 
 import (
+	"encoding/hex"
 	"net/netip"
 	"slices"
 )
@@ -16,12 +17,16 @@ const (
 	URL
 	JA3
 	JA4
+	HASSH
+	MD5
+	SHA1
 	SHA256
+	SM3
 	kindCount
 )
 
 // kindNames is indexed by Kind and never written.
-var kindNames = [kindCount]string{"ip", "cidr", "domain", "url", "ja3", "ja4", "sha256"}
+var kindNames = [kindCount]string{"ip", "cidr", "domain", "url", "ja3", "ja4", "hassh", "md5", "sha1", "sha256", "sm3"}
 
 // String is the kind's word in lists.
 func (k Kind) String() string {
@@ -46,12 +51,8 @@ type Set struct {
 	size     int
 	counts   [kindCount]int
 	ips      map[netip.Addr]*Indicator
-	networks []network // longest prefix first
-	domains  map[string]*Indicator
-	urls     map[string]*Indicator
-	ja3      map[string]*Indicator
-	ja4      map[string]*Indicator
-	sha256   map[string]*Indicator
+	networks []network                        // longest prefix first
+	texts    [kindCount]map[string]*Indicator // by kind and value; nil for addresses
 }
 
 // network holds the prefixes of one length and family.
@@ -62,10 +63,11 @@ type network struct {
 }
 
 func newSet() *Set {
-	return &Set{
-		ips: map[netip.Addr]*Indicator{}, domains: map[string]*Indicator{}, urls: map[string]*Indicator{}, ja3: map[string]*Indicator{},
-		ja4: map[string]*Indicator{}, sha256: map[string]*Indicator{},
+	s := &Set{ips: map[netip.Addr]*Indicator{}}
+	for k := Domain; k < kindCount; k++ {
+		s.texts[k] = map[string]*Indicator{}
 	}
+	return s
 }
 
 // Len is the number of indicators.
@@ -93,7 +95,7 @@ func (s *Set) each(visit func(*Indicator) bool) {
 			visit(x)
 		}
 	}
-	for _, m := range []map[string]*Indicator{s.domains, s.urls, s.ja3, s.ja4, s.sha256} {
+	for _, m := range s.texts {
 		for _, x := range m {
 			visit(x)
 		}
@@ -115,7 +117,7 @@ func (s *Set) add(x *Indicator) bool {
 			return false
 		}
 	default:
-		m := s.text(x.Kind)
+		m := s.texts[x.Kind]
 		if m[x.Value] != nil {
 			return false
 		}
@@ -124,20 +126,6 @@ func (s *Set) add(x *Indicator) bool {
 	s.size++
 	s.counts[x.Kind]++
 	return true
-}
-
-func (s *Set) text(k Kind) map[string]*Indicator {
-	switch k {
-	case Domain:
-		return s.domains
-	case URL:
-		return s.urls
-	case JA3:
-		return s.ja3
-	case JA4:
-		return s.ja4
-	}
-	return s.sha256
 }
 
 func (s *Set) addNetwork(p netip.Prefix, x *Indicator) bool {
@@ -185,7 +173,7 @@ const nameBytesMax = 255
 
 // FindDomain finds the indicator of a name or of the nearest domain above it.
 func (s *Set) FindDomain(name []byte) *Indicator {
-	if len(s.domains) == 0 || len(name) == 0 || len(name) > nameBytesMax {
+	if len(s.texts[Domain]) == 0 || len(name) == 0 || len(name) > nameBytesMax {
 		return nil
 	}
 	var lower [nameBytesMax]byte
@@ -200,7 +188,7 @@ func (s *Set) FindDomain(name []byte) *Indicator {
 		n = n[:len(n)-1]
 	}
 	for {
-		if x := s.domains[string(n)]; x != nil {
+		if x := s.texts[Domain][string(n)]; x != nil {
 			return x
 		}
 		dot := slices.Index(n, '.')
@@ -213,7 +201,7 @@ func (s *Set) FindDomain(name []byte) *Indicator {
 
 // FindURL finds the indicator of a request. host comes without port, uri as sent; scratch may be used to build the key.
 func (s *Set) FindURL(host, uri, scratch []byte) *Indicator {
-	if len(s.urls) == 0 || len(host) == 0 {
+	if len(s.texts[URL]) == 0 || len(host) == 0 {
 		return nil
 	}
 	key := scratch[:0]
@@ -230,12 +218,12 @@ func (s *Set) FindURL(host, uri, scratch []byte) *Indicator {
 		key = append(key, '/')
 	}
 	key = append(key, uri...)
-	if x := s.urls[string(key)]; x != nil {
+	if x := s.texts[URL][string(key)]; x != nil {
 		return x
 	}
 	// An indicator without query matches whatever query follows its path.
 	if q := slices.Index(key, '?'); q >= 0 {
-		return s.urls[string(key[:q])]
+		return s.texts[URL][string(key[:q])]
 	}
 	return nil
 }
@@ -255,8 +243,37 @@ func pathOf(uri []byte) []byte {
 	return uri
 }
 
-// FindJA3 finds the indicator of a JA3 digest.
-func (s *Set) FindJA3(hash string) *Indicator { return s.ja3[hash] }
+// FindText finds an indicator by its whole value: a fingerprint or a digest in lower-case hexadecimal digits.
+func (s *Set) FindText(k Kind, value string) *Indicator { return s.texts[k][value] }
 
-// FindJA4 finds the indicator of a JA4 fingerprint.
-func (s *Set) FindJA4(fingerprint string) *Indicator { return s.ja4[fingerprint] }
+// digests are the kinds that name files by digest. Never written.
+var digests = [...]Kind{MD5, SHA1, SHA256, SM3}
+
+// Digests are the names of the digests that the list asks for: files need no other.
+func (s *Set) Digests() []string {
+	var names []string
+	for _, k := range digests {
+		if s.counts[k] > 0 {
+			names = append(names, k.String())
+		}
+	}
+	return names
+}
+
+// FindFile finds the first indicator of a file. sum gives a digest by name, nil when it is not known.
+func (s *Set) FindFile(sum func(name string) []byte) (x *Indicator, value string) {
+	for _, k := range digests {
+		if s.counts[k] == 0 {
+			continue
+		}
+		var text [64]byte
+		raw := sum(k.String())
+		if len(raw) == 0 || 2*len(raw) > len(text) {
+			continue
+		}
+		if x := s.texts[k][string(text[:hex.Encode(text[:], raw)])]; x != nil {
+			return x, x.Value
+		}
+	}
+	return nil, ""
+}
