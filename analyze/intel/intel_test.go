@@ -11,6 +11,7 @@ import (
 	"fengsui/capture/flow"
 	"fengsui/capture/packet"
 	"fengsui/capture/proto/dns"
+	"fengsui/capture/proto/ssh"
 )
 
 const sampleList = `# sample
@@ -149,6 +150,19 @@ func TestFindFile(t *testing.T) {
 	}
 	if find("sha256", bytes.Repeat([]byte{0xab}, 32)) != "" || find("md5", nil) != "" || find("md5", make([]byte, 64)) != "" {
 		t.Error("found what is not there")
+	}
+}
+
+func TestInspectSSH(t *testing.T) {
+	var got []string
+	in := NewDetector(load(t, "hassh 00112233445566778899aabbccddeeff\n")).NewInspector(func(a *alert.Alert) { got = append(got, a.Indicator) })
+	x := &ssh.Transaction{}
+	x.Offer[flow.ToServer].HASSH = []byte("00112233445566778899aabbccddeeff")
+	p := &packet.Packet{IPVersion: 4, Kind: packet.KindTCP, Pseudo: true}
+	in.Transaction(p, &flow.Flow{}, flow.ToClient, x)
+	in.Transaction(p, &flow.Flow{}, flow.ToServer, x)
+	if fmt.Sprint(got) != "[hassh:00112233445566778899aabbccddeeff]" {
+		t.Error(got)
 	}
 }
 

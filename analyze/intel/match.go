@@ -13,6 +13,7 @@ import (
 	"fengsui/capture/proto"
 	"fengsui/capture/proto/dns"
 	"fengsui/capture/proto/http"
+	"fengsui/capture/proto/ssh"
 	"fengsui/capture/proto/tls"
 	"fengsui/capture/stream"
 )
@@ -86,6 +87,12 @@ func (in *inspector) Transaction(p *packet.Packet, f *flow.Flow, dir flow.Direct
 	case *http.Transaction:
 		if dir == flow.ToServer && (tx.Complete(dir) || p.Pseudo) && t.RequestSeen {
 			in.request(p, f, t)
+		}
+	case *ssh.Transaction:
+		if tx.Complete(dir) || p.Pseudo {
+			if x := in.set.FindText(HASSH, string(t.Offer[dir].HASSH)); x != nil {
+				in.report(p, f, tx, x, x.Value)
+			}
 		}
 	}
 	if c, ok := tx.(proto.FileCarrier); ok && (tx.Complete(dir) || p.Pseudo) {
