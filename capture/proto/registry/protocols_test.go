@@ -74,7 +74,7 @@ func (s *sink) Event(e *event.Event) {
 func (s *shown) read(t *testing.T) []*event.Event {
 	t.Helper()
 	out := sink{kind: event.Kind(s.app)}
-	w := pipeline.New(pipeline.Config{IgnoreChecksums: true}, nil, &out)
+	w := pipeline.New(pipeline.Config{IgnoreChecksums: true, Midstream: true}, nil, &out)
 	if err := w.Run(context.Background(), source.PcapFile(s.path(t), source.FileOptions{})); err != nil {
 		t.Fatal(err)
 	}
