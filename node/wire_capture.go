@@ -10,9 +10,6 @@ import (
 	"fengsui/node/sensor"
 )
 
-// fanoutBase keeps our fanout groups apart from those of other programs on the machine.
-const fanoutBase = 0x4653 // "FS"
-
 // openSensor joins the sources of the configuration, and replays, with detection and the way into the ledger.
 func openSensor(n *Node) (*sensor.Sensor, error) {
 	var sources []sensor.Source
@@ -23,7 +20,6 @@ func openSensor(n *Node) (*sensor.Sensor, error) {
 	if workers == 0 {
 		workers = runtime.NumCPU()
 	}
-	group := fanoutBase
 	return sensor.New(sensor.Config{
 		Site: n.site, Node: n.cfg.Node, Intake: n.intake, FoldWindow: n.cfg.FoldWindow, Sources: sources, Logger: n.log.With("part", "capture"),
 		Pipeline:  pipeline.Config{IgnoreChecksums: !n.cfg.ChecksumValidation},
@@ -33,12 +29,7 @@ func openSensor(n *Node) (*sensor.Sensor, error) {
 			if err := source.CheckInterface(name); err != nil {
 				return nil, err
 			}
-			group++
-			list := make([]source.Source, workers)
-			for i := range list {
-				list[i] = source.AFPacket(name, source.LiveOptions{FanoutGroup: group & 0xffff})
-			}
-			return list, nil
+			return source.Live(name, workers, source.LiveOptions{}), nil
 		},
 	})
 }

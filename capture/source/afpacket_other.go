@@ -11,8 +11,14 @@ import (
 // unavailable is a Source that says why it cannot capture.
 type unavailable struct{ iface string }
 
-// AFPacket returns a source whose Run fails: live capture needs Linux.
-func AFPacket(iface string, _ LiveOptions) Source { return unavailable{iface} }
+// Live returns sources whose Run fails: live capture needs Linux.
+func Live(iface string, rings int, _ LiveOptions) []Source {
+	list := make([]Source, max(rings, 1))
+	for i := range list {
+		list[i] = unavailable{iface}
+	}
+	return list
+}
 
 // CheckInterface fails: live capture needs Linux.
 func CheckInterface(iface string) error {

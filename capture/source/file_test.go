@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+
 	"fengsui/capture/packet"
 )
 
@@ -102,6 +105,25 @@ func zipped(b []byte) []byte {
 	return out.Bytes()
 }
 
+func zstded(b []byte) []byte {
+	var out bytes.Buffer
+	z, err := zstd.NewWriter(&out)
+	if err != nil {
+		panic(err)
+	}
+	_, _ = z.Write(b)
+	_ = z.Close()
+	return out.Bytes()
+}
+
+func lz4ed(b []byte) []byte {
+	var out bytes.Buffer
+	z := lz4.NewWriter(&out)
+	_, _ = z.Write(b)
+	_ = z.Close()
+	return out.Bytes()
+}
+
 func write(t *testing.T, b []byte) string {
 	t.Helper()
 	p := filepath.Join(t.TempDir(), "test.pcap")
@@ -135,6 +157,9 @@ func TestFormats(t *testing.T) {
 		"pcapng big":           ngFile(binary.BigEndian, 1, frames),
 		"gzip":                 zipped(classicFile(binary.LittleEndian, true, 1, frames)),
 		"gzip pcapng":          zipped(ngFile(binary.LittleEndian, 1, frames)),
+		"zstd":                 zstded(classicFile(binary.BigEndian, true, 1, frames)),
+		"lz4":                  lz4ed(classicFile(binary.LittleEndian, true, 1, frames)),
+		"lz4 pcapng":           lz4ed(ngFile(binary.BigEndian, 1, frames)),
 	} {
 		got, counters, err := collect(t, write(t, b), FileOptions{})
 		if err != nil || len(got) != 3 || counters.Frames != 3 || counters.Bytes != 23 {
@@ -179,6 +204,8 @@ func TestRefused(t *testing.T) {
 	good := classicFile(binary.LittleEndian, false, 1, testFrames())
 	huge := bytes.Clone(good)
 	binary.LittleEndian.PutUint32(huge[24+8:], 1<<30)
+	lz4Version := lz4ed(good)
+	lz4Version[4] = 0 // of the frame format
 	cases := []struct {
 		name string
 		file []byte
@@ -190,11 +217,14 @@ func TestRefused(t *testing.T) {
 		{"text", []byte("GET / HTTP/1.1\r\n\r\n"), ErrFormat, "begins with 47 45 54 20"},
 		{"cut header", good[:20], ErrFormat, "file header is cut off"},
 		{"version", append(bytes.Clone(good[:4]), append([]byte{9, 0}, good[6:]...)...), ErrFormat, "version 9"},
-		{"wifi", classicFile(binary.LittleEndian, false, 127, nil), ErrLinkType, "IEEE 802.11 with radiotap header (127)"},
+		{"wifi", classicFile(binary.LittleEndian, false, 127, nil), ErrLinkType, "IEEE 802.11 with radiotap header (127); radio frames"},
 		{"wifi pcapng", ngFile(binary.LittleEndian, 105, testFrames()), ErrLinkType, "IEEE 802.11 (105)"},
 		{"usb", classicFile(binary.BigEndian, false, 249, nil), ErrLinkType, "USBPcap"},
 		{"absurd length", huge, ErrFormat, "claims 1073741824 bytes"},
-		{"zstd", []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 0}, ErrFormat, "zstd"},
+		{"broken zstd", []byte{0x28, 0xb5, 0x2f, 0xfd, 0xff, 0xff, 0xff, 0xff, 0xff}, ErrFormat, "zstd"},
+		{"broken lz4", lz4Version, ErrFormat, "lz4"},
+		{"bzip2", []byte("BZh91AY"), ErrFormat, "bzip2"},
+		{"xz", []byte("\xfd7zXZ\x00"), ErrFormat, "xz"},
 		{"broken gzip", []byte{0x1f, 0x8b, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9}, ErrFormat, "gzip header"},
 		{"pcapng block", append(ngFile(binary.LittleEndian, 1, nil), 6, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0), ErrFormat, "a block claims 1 bytes"},
 	}
@@ -207,7 +237,7 @@ func TestRefused(t *testing.T) {
 	if _, _, err := collect(t, filepath.Join(t.TempDir(), "absent"), FileOptions{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("absent file: %v", err)
 	}
-	if _, _, err := collect(t, t.TempDir(), FileOptions{}); err == nil || !strings.Contains(err.Error(), "is a directory") {
+	if _, _, err := collect(t, t.TempDir(), FileOptions{}); err == nil || !strings.Contains(err.Error(), "holds no capture file") {
 		t.Errorf("directory: %v", err)
 	}
 }
@@ -280,7 +310,7 @@ func TestReadingAllocatesNothing(t *testing.T) {
 		frames = append(frames, testFrames()...)
 	}
 	for name, b := range map[string][]byte{"classic": classicFile(binary.LittleEndian, true, 1, frames), "pcapng": ngFile(binary.LittleEndian, 1, frames)} {
-		r, err := newReader(bytes.NewReader(b), name, &counts{})
+		r, err := newReader(bytes.NewReader(b), name, &counts{}, 1<<12)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,7 +330,7 @@ func FuzzReader(f *testing.F) {
 	f.Add(ngFile(binary.LittleEndian, 1, testFrames()))
 	f.Add(ngFile(binary.BigEndian, 113, testFrames()))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := newReader(bytes.NewReader(b), "fuzz", &counts{})
+		r, err := newReader(bytes.NewReader(b), "fuzz", &counts{}, 1<<12)
 		if err != nil {
 			return
 		}
@@ -334,7 +364,7 @@ func BenchmarkReader(b *testing.B) {
 	var r reader
 	for i := 0; b.Loop(); i++ {
 		if i%len(frames) == 0 {
-			r, _ = newReader(bytes.NewReader(file), "bench", &counts{})
+			r, _ = newReader(bytes.NewReader(file), "bench", &counts{}, 1<<12)
 		}
 		if err := r.next(&f); err != nil {
 			b.Fatal(err)

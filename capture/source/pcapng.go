@@ -38,8 +38,6 @@ type ngReader struct {
 	counts *counts
 	order  binary.ByteOrder
 	ifaces []ngInterface
-	buf    []byte
-	head   [12]byte
 	last   time.Time // simple packets have no time of their own
 }
 
@@ -69,33 +67,14 @@ func (r *ngReader) next(f *Frame) error {
 	}
 }
 
-// block reads one block and returns its type and body.
+// block passes one block and returns its type and body.
 func (r *ngReader) block() (uint32, []byte, error) {
-	h := r.head[:]
-	if err := r.in.full(h[:8]); err != nil {
+	h, err := r.in.need(8)
+	if err != nil {
 		return 0, nil, err
 	}
 	if binary.LittleEndian.Uint32(h) == blockSection { // the same in both orders
-		if err := r.in.full(h[8:]); err != nil {
-			return 0, nil, cut(err)
-		}
-		switch {
-		case binary.LittleEndian.Uint32(h[8:]) == 0x1a2b3c4d:
-			r.order = binary.LittleEndian
-		case binary.BigEndian.Uint32(h[8:]) == 0x1a2b3c4d:
-			r.order = binary.BigEndian
-		default:
-			return 0, nil, r.in.bad("a section header without byte-order magic")
-		}
-		total := r.order.Uint32(h[4:])
-		if total < 28 || total%4 != 0 || total > blockBytesMax {
-			return 0, nil, r.in.bad("a section header of %d bytes", total)
-		}
-		r.buf = grow(r.buf, int(total)-12)
-		if err := r.in.full(r.buf); err != nil {
-			return 0, nil, cut(err)
-		}
-		return blockSection, nil, nil
+		return r.section()
 	}
 	if r.order == nil {
 		return 0, nil, r.in.bad("no section header")
@@ -104,12 +83,37 @@ func (r *ngReader) block() (uint32, []byte, error) {
 	if total < 12 || total > blockBytesMax {
 		return 0, nil, r.in.bad("a block claims %d bytes (between 12 and %d are possible)", total, blockBytesMax)
 	}
-	padded := (int(total) + 3) &^ 3
-	r.buf = grow(r.buf, padded-8)
-	if err := r.in.full(r.buf); err != nil {
+	b, err := r.in.need((int(total) + 3) &^ 3)
+	if err != nil {
 		return 0, nil, cut(err)
 	}
-	return r.order.Uint32(h), r.buf[:len(r.buf)-4], nil
+	r.in.skip(len(b))
+	return r.order.Uint32(b), b[8 : len(b)-4], nil
+}
+
+// section passes a section header, which tells the byte order of what follows.
+func (r *ngReader) section() (uint32, []byte, error) {
+	h, err := r.in.need(12)
+	if err != nil {
+		return 0, nil, cut(err)
+	}
+	switch {
+	case binary.LittleEndian.Uint32(h[8:]) == 0x1a2b3c4d:
+		r.order = binary.LittleEndian
+	case binary.BigEndian.Uint32(h[8:]) == 0x1a2b3c4d:
+		r.order = binary.BigEndian
+	default:
+		return 0, nil, r.in.bad("a section header without byte-order magic")
+	}
+	total := r.order.Uint32(h[4:])
+	if total < 28 || total%4 != 0 || total > blockBytesMax {
+		return 0, nil, r.in.bad("a section header of %d bytes", total)
+	}
+	if _, err := r.in.need(int(total)); err != nil {
+		return 0, nil, cut(err)
+	}
+	r.in.skip(int(total))
+	return blockSection, nil, nil
 }
 
 // cut turns the end of the input in the middle of a block into errTruncated.
