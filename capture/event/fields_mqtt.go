@@ -2,7 +2,6 @@ package event
 
 // Fields of MQTT exchanges (package capture/proto/mqtt). The user's name is user.name of ECS; passwords are never written.
 const (
-	UserName            = "user.name"
 	MQTTVersion         = "fengsui.mqtt.version"  // protocol level of the session: 3 is 3.1, 4 is 3.1.1, 5 is 5.0
 	MQTTMessages        = "fengsui.mqtt.messages" // types of the exchange's messages in their order
 	MQTTMessageID       = "fengsui.mqtt.message_id"
