@@ -10,6 +10,9 @@ func Protocols() []Protocol {
 		tls(),
 		ssh(),
 		dceRPC(),
+		dhcp(),
+		ntp(),
+		tftp(),
 	}
 	for i := range list {
 		withFiles(&list[i])

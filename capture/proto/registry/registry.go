@@ -4,11 +4,14 @@ import (
 	"fengsui/capture/flow"
 	"fengsui/capture/proto"
 	"fengsui/capture/proto/dcerpc"
+	"fengsui/capture/proto/dhcp"
 	"fengsui/capture/proto/dns"
 	"fengsui/capture/proto/http"
 	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/mqtt"
+	"fengsui/capture/proto/ntp"
 	"fengsui/capture/proto/ssh"
+	"fengsui/capture/proto/tftp"
 	"fengsui/capture/proto/tls"
 )
 
@@ -52,9 +55,9 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppSIP, TCP: true, UDP: true, Recognise: known.SIP},
 		{App: flow.AppDCERPC, TCP: true, UDP: true, Recognise: dcerpc.Recognise, New: dcerpc.New},
 		{App: flow.AppSNMP, UDP: true, Recognise: known.SNMP},
-		{App: flow.AppNTP, UDP: true, Recognise: known.NTP},
-		{App: flow.AppDHCP, UDP: true, Recognise: known.DHCP},
-		{App: flow.AppTFTP, UDP: true, Recognise: known.TFTP},
+		{App: flow.AppNTP, UDP: true, Recognise: ntp.Recognise, New: ntp.New},
+		{App: flow.AppDHCP, UDP: true, Recognise: dhcp.Recognise, New: dhcp.New},
+		{App: flow.AppTFTP, UDP: true, Recognise: tftp.Recognise, New: tftp.New},
 		{App: flow.AppIKE, UDP: true, Recognise: known.IKE},
 		{App: flow.AppQUIC, UDP: true, Recognise: known.QUIC},
 		{App: flow.AppBitTorrentDHT, UDP: true, Recognise: known.DHT},
