@@ -14,7 +14,7 @@ GOFUMPT_VERSION := v0.12.0
 PROTOC_GEN_GO_VERSION := v1.36.12
 DEBIAN := tcpdump tshark tcpreplay nftables iproute2 protobuf-compiler libprotobuf-dev
 
-.PHONY: help run build test test-short check lint fmt generate generated cross bench bench-packets conformance agreement protocols fuzz soak console debian clean
+.PHONY: help run build test test-short test-tags check lint fmt generate generated cross bench bench-packets conformance agreement protocols fuzz soak console debian clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,6 +30,14 @@ test: debian ## every test, with the race detector
 
 test-short: ## what fits in a minute: no processes, no network namespaces
 	go test -short ./...
+
+# The parts that need C libraries, each behind a build tag. Add a tag with its package of Debian.
+TAGS := yara
+TAG_DEBIAN := libyara-dev
+test-tags: ## the optional parts behind build tags (cgo), with the C libraries they need
+	@$(MAKE) --no-print-directory debian DEBIAN="$(TAG_DEBIAN)"
+	@for tag in $(TAGS); do dirs=$$(grep -rl --include='*_test.go' "^//go:build $$tag$$" . | xargs -n1 dirname | sort -u); \
+		echo "$$tag: $$dirs"; CGO_ENABLED=1 go vet -tags $$tag $$dirs; CGO_ENABLED=1 go test -count 1 -tags $$tag $$dirs; done
 
 check: lint generated cross ## linters, generated code is current, builds for every architecture
 

@@ -11,13 +11,14 @@ import (
 const (
 	Signature = "signature"
 	Intel     = "intel"
+	YARA      = "yara"
 )
 
 // Alert is one finding.
 type Alert struct {
 	ID       [16]byte
 	Time     time.Time // of the packet that completed the match
-	Detector string    // Signature or Intel
+	Detector string    // Signature, Intel or YARA
 	GID      uint32
 	SID      uint32
 	Rev      uint32
@@ -33,7 +34,7 @@ type Alert struct {
 	TxID     uint64
 	HasTx    bool
 	Metadata map[string][]string
-	// Indicator is the list entry that matched, for Intel.
+	// Indicator is the list entry that matched, for Intel; yara:rule for YARA.
 	Indicator string
 	// Count is how many matches this alert stands for; First and Last are the times of the first and the last of them.
 	Count       uint64
