@@ -108,8 +108,8 @@ func (t *tap) openAll() error {
 			}
 			return err
 		}
-		if len(t.rings) > 1 || group > 0 {
-			if group, err = t.rings[i].join(group); err != nil {
+		if len(t.rings) > 1 || t.opts.FanoutGroup > 0 {
+			if group, err = t.rings[i].join(group, i == 0 && t.opts.FanoutGroup == 0); err != nil {
 				return err
 			}
 		}

@@ -95,11 +95,11 @@ func (r *ring) filter(code []bpf.RawInstruction) error {
 }
 
 // join makes the ring share its interface: packets go to one ring of the group by a hash of addresses and ports that is
-// the same both ways. The kernel puts fragments together before it hashes, so that they follow their flow. group 0 asks
-// for a group nobody uses; the group is returned.
-func (r *ring) join(group int) (int, error) {
+// the same both ways. The kernel puts fragments together before it hashes, so that they follow their flow. fresh asks for a
+// group nobody uses (which may be number 0); the group is returned.
+func (r *ring) join(group int, fresh bool) (int, error) {
 	kind := unix.PACKET_FANOUT_HASH | unix.PACKET_FANOUT_FLAG_DEFRAG
-	if group == 0 {
+	if fresh {
 		kind |= unix.PACKET_FANOUT_FLAG_UNIQUEID
 	}
 	if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_FANOUT, kind<<16|group); err != nil {
