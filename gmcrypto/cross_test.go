@@ -48,6 +48,12 @@ func TestCrossSM3(t *testing.T) {
 		if !bytes.Equal(got[:], tjsm3.Sm3Sum(m)) {
 			t.Fatalf("%d bytes: digests differ", n)
 		}
+		pieces := NewSM3()
+		pieces.Write(m[:n/2])
+		pieces.Write(m[n/2:])
+		if !bytes.Equal(pieces.Sum(nil), got[:]) {
+			t.Fatalf("%d bytes in two pieces: %x, want %x", n, pieces.Sum(nil), got)
+		}
 		if split := SM3(m[:n/3], m[n/3:n/2], nil, m[n/2:]); split != got {
 			t.Fatalf("%d bytes: digest of parts differs", n)
 		}

@@ -3,9 +3,13 @@ package gmcrypto
 import (
 	"crypto/hkdf"
 	"crypto/hmac"
+	"hash"
 
 	"github.com/emmansun/gmsm/sm3"
 )
+
+// NewSM3 begins an SM3 digest over bytes that come in pieces (GB/T 32905).
+func NewSM3() hash.Hash { return sm3.New() }
 
 // SM3 hashes the parts one after the other (GB/T 32905). It adds no separators:
 // a caller whose parts vary in length writes the lengths too.
