@@ -185,6 +185,14 @@ var packetBuffers = map[string]*buffer{
 		}
 		return p.IPHeader
 	}},
+	"ip.src": {name: "ip.src", header: func(p *packet.Packet) []byte { return p.Src.AsSlice() }},
+	"ip.dst": {name: "ip.dst", header: func(p *packet.Packet) []byte { return p.Dst.AsSlice() }},
+	"igmp.hdr": {name: "igmp.hdr", header: func(p *packet.Packet) []byte {
+		if !isIGMP(p) {
+			return nil
+		}
+		return p.IPPayload
+	}},
 	"tcp.hdr":    {name: "tcp.hdr", header: transportOf(packet.KindTCP)},
 	"udp.hdr":    {name: "udp.hdr", header: transportOf(packet.KindUDP)},
 	"icmpv4.hdr": {name: "icmpv4.hdr", header: icmpOf(packet.KindICMP)},

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"fengsui/analyze/signature/address"
+	"fengsui/analyze/signature/dataset"
 	"fengsui/analyze/signature/rule"
 )
 
@@ -14,7 +15,7 @@ type compiler struct {
 	opt        Options
 	addresses  addressCache
 	names      *Names
-	datasets   map[string]*dataset
+	datasets   map[string]*dataset.Set
 	strings    map[string]string
 	orders     map[*sig]*order
 	prefilter  map[*sig]choice
@@ -50,7 +51,7 @@ func (c *compiler) order(s *sig) *order {
 // A rule whose gid and sid stood earlier replaces it when its rev is higher, and is refused otherwise.
 func Compile(sources []Source, opt Options) (*Set, []Refusal) {
 	c := &compiler{
-		opt: opt, names: opt.Names, datasets: map[string]*dataset{}, strings: map[string]string{}, orders: map[*sig]*order{},
+		opt: opt, names: opt.Names, datasets: map[string]*dataset.Set{}, strings: map[string]string{}, orders: map[*sig]*order{},
 		prefilter: map[*sig]choice{}, keywords: buildKeywords(), recognised: recognisedApps(),
 	}
 	if c.names == nil {

@@ -87,6 +87,9 @@ func (b *builder) protocol(name string) string {
 		s.protos = protoICMPv6
 	case "sctp":
 		s.protos = protoSCTP
+	case "igmp":
+		s.protos = protoOther
+		s.checks = append(s.checks, func(w *Worker) bool { return isIGMP(w.p) })
 	case "pkthdr":
 		s.protos = protoAnyIP | protoPkt
 	case "http1":

@@ -17,6 +17,7 @@ func byteKeywords() map[string]keyword {
 		"byte_math":     {value: valueNeeded, parse: optByteMath},
 		"base64_decode": {value: valueOptional, parse: optBase64Decode},
 		"base64_data":   {value: valueNone, parse: optBase64Data},
+		"asn1":          {value: valueNeeded, parse: optASN1},
 	}
 }
 

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"net/netip"
 	"strings"
 
 	"fengsui/analyze/signature/number"
@@ -26,6 +27,8 @@ func packetKeywords() map[string]keyword {
 		"tcp.window": {value: valueNeeded, parse: onPacket(65535, isTCP, func(p *packet.Packet) uint64 { return uint64(p.TCP.Window) })},
 		"tcp.urp":    {value: valueNeeded, parse: onPacket(65535, isTCP, func(p *packet.Packet) uint64 { return uint64(p.TCP.Urgent) })},
 		"tcp.mss":    {value: valueNeeded, parse: onPacket(65535, hasMSS, func(p *packet.Packet) uint64 { return uint64(p.TCP.Options.MSS) })},
+		"tcp.wscale": {value: valueNeeded, parse: onPacket(255, hasWScale, func(p *packet.Packet) uint64 { return uint64(p.TCP.Options.WScale) })},
+		"igmp.type":  {value: valueNeeded, parse: onPacket(255, isIGMP, func(p *packet.Packet) uint64 { return uint64(p.IPPayload[0]) })},
 		"icmpv6.mtu": {value: valueNeeded, parse: onPacket(1<<32-1, isTooBig, func(p *packet.Packet) uint64 { return uint64(p.ICMP.Rest) })},
 		"flags":      {value: valueNeeded, parse: optFlags},
 		"tcp.flags":  {value: valueNeeded, parse: optFlags},
@@ -33,6 +36,7 @@ func packetKeywords() map[string]keyword {
 		"fragoffset": {value: valueNeeded, parse: onPacket(8191, isV4, func(p *packet.Packet) uint64 { return uint64(p.FragOff / 8) })},
 		"ip_proto":   {value: valueNeeded, parse: optIPProto, addressOK: true},
 		"sameip":     {value: valueNone, parse: optSameIP},
+		"geoip":      {value: valueNeeded, parse: optGeoIP, addressOK: true},
 		"ipopts":     {value: valueNeeded, parse: optIPOpts},
 		"vlan.id":    {value: valueNeeded, parse: optVLAN},
 		"vlan.layers": {value: valueNeeded, parse: onPacket(3, func(*packet.Packet) bool { return true }, func(p *packet.Packet) uint64 {
@@ -47,6 +51,7 @@ func isICMP(p *packet.Packet) bool    { return p.IsICMP() }
 func isTCP(p *packet.Packet) bool     { return p.Kind == packet.KindTCP }
 func hasICMPID(p *packet.Packet) bool { return p.IsICMP() && p.ICMP.HasID }
 func hasMSS(p *packet.Packet) bool    { return p.Kind == packet.KindTCP && p.TCP.Options.HasMSS }
+func hasWScale(p *packet.Packet) bool { return p.Kind == packet.KindTCP && p.TCP.Options.HasWScale }
 func isTooBig(p *packet.Packet) bool  { return p.Kind == packet.KindICMPv6 && p.ICMP.Type == 2 }
 
 // addPacketCheck adds a condition on the packet itself, which the made-up packet at a flow's end never meets.
@@ -211,6 +216,60 @@ func optIPProto(b *builder, o rule.Option) error {
 
 func optSameIP(b *builder, _ rule.Option) error {
 	b.out.checks = append(b.out.checks, func(w *Worker) bool { return w.p.IPVersion != 0 && w.p.Src == w.p.Dst })
+	return nil
+}
+
+// protoIGMP is the IP protocol number of IGMP.
+const protoIGMP = 2
+
+func isIGMP(p *packet.Packet) bool {
+	return uint8(p.Proto) == protoIGMP && p.IPVersion == 4 && len(p.IPPayload) > 0
+}
+
+// optGeoIP reads geoip:src|dst|any|both,[!]country[,country…]; without a side it is any. A ! before any country negates the list.
+func optGeoIP(b *builder, o rule.Option) error {
+	locate := b.c.opt.GeoIP
+	if locate == nil {
+		return atOffset(0, "no location data are loaded")
+	}
+	parts := split(rule.Unquote(o.Value))
+	side := "any"
+	switch strings.ToLower(parts[0]) {
+	case "src", "dst", "dest", "any", "both":
+		side, parts = strings.ToLower(parts[0]), parts[1:]
+	}
+	if len(parts) == 0 {
+		return atOffset(0, "want geoip:src|dst|any|both,country[,country…]")
+	}
+	negated := false
+	countries := map[string]bool{}
+	for _, word := range parts {
+		if rest, ok := strings.CutPrefix(word, "!"); ok {
+			negated, word = true, rest
+		}
+		if len(word) != 2 {
+			return atOffset(0, "%q is no country of two letters", word)
+		}
+		countries[strings.ToUpper(word)] = true
+	}
+	in := func(addr netip.Addr) bool {
+		country := locate(addr)
+		return country != "" && countries[country] != negated
+	}
+	b.out.checks = append(b.out.checks, func(w *Worker) bool {
+		if w.p.IPVersion == 0 {
+			return false
+		}
+		switch side {
+		case "src":
+			return in(w.p.Src)
+		case "dst", "dest":
+			return in(w.p.Dst)
+		case "both":
+			return in(w.p.Src) && in(w.p.Dst)
+		}
+		return in(w.p.Src) || in(w.p.Dst)
+	})
 	return nil
 }
 

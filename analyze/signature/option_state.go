@@ -107,6 +107,10 @@ const defaultExpire = 30 * time.Second
 // optXbits reads xbits:command,name,track ip_src|ip_dst|ip_pair[,expire seconds].
 func optXbits(b *builder, o rule.Option) error {
 	parts := split(o.Value)
+	if len(parts) == 1 && parts[0] == "noalert" {
+		b.out.NoAlert = true
+		return nil
+	}
 	command, err := parseBitCommand(parts[0])
 	if err != nil {
 		return err
@@ -147,31 +151,49 @@ func optXbits(b *builder, o rule.Option) error {
 	return nil
 }
 
-// optHostbits reads hostbits:command,name[,src|dst|both].
+// hostbitExpire is how long a hostbit lives without expire.
+const hostbitExpire = 300 * time.Second
+
+// optHostbits reads hostbits:command,name[,src|dst|both[,expire]].
 func optHostbits(b *builder, o rule.Option) error {
 	parts := split(o.Value)
+	if len(parts) == 1 && parts[0] == "noalert" {
+		b.out.NoAlert = true
+		return nil
+	}
 	command, err := parseBitCommand(parts[0])
 	if err != nil {
 		return err
 	}
-	if len(parts) < 2 || len(parts) > 3 || parts[1] == "" {
-		return atOffset(0, "want hostbits:command,name[,src|dst]")
+	if len(parts) < 2 || len(parts) > 4 || parts[1] == "" {
+		return atOffset(0, "want hostbits:command,name[,src|dst|both[,seconds]]")
 	}
 	side := "src"
-	if len(parts) == 3 {
+	if len(parts) > 2 {
 		side = parts[2]
 	}
+	expire := hostbitExpire
+	if len(parts) > 3 {
+		n, err := parseUint(strings.TrimSpace(strings.TrimPrefix(parts[3], "expire")), 1<<31)
+		if err != nil || n == 0 {
+			return atOffset(0, "%q is no number of seconds", parts[3])
+		}
+		expire = time.Duration(n) * time.Second
+	}
 	num := b.c.names.number("hostbits", parts[1])
-	var key func(w *Worker) track.BitKey
+	src := func(w *Worker) track.BitKey { return track.BitKey{Name: num, A: w.p.Src} }
+	dst := func(w *Worker) track.BitKey { return track.BitKey{Name: num, A: w.p.Dst} }
 	switch side {
 	case "src":
-		key = func(w *Worker) track.BitKey { return track.BitKey{Name: num, A: w.p.Src} }
+		b.addBit(command, src, expire)
 	case "dst":
-		key = func(w *Worker) track.BitKey { return track.BitKey{Name: num, A: w.p.Dst} }
+		b.addBit(command, dst, expire)
+	case "both":
+		b.addBit(command, src, expire)
+		b.addBit(command, dst, expire)
 	default:
-		return atOffset(0, "%q is not src or dst", side)
+		return atOffset(0, "%q is not src, dst or both", side)
 	}
-	b.addBit(command, key, 300*time.Second)
 	b.noteBits(&b.c.order(b.out).hostbits, command)
 	return nil
 }

@@ -28,9 +28,19 @@ var thresholdKinds = map[string]track.Kind{
 // parseThreshold reads the words that threshold, detection_filter and threshold.config share.
 func parseThreshold(words []string, needType bool) (spec track.Spec, err error) {
 	seen := map[string]bool{}
+	whole := 3
+	if needType {
+		whole = 4
+	}
 	for _, word := range words {
 		name, value, _ := strings.Cut(strings.TrimSpace(word), " ")
 		value = strings.TrimSpace(value)
+		if len(seen) == whole { // what stands behind the last part is not read, as in Suricata
+			break
+		}
+		if len(seen) == whole-1 {
+			value, _, _ = strings.Cut(value, " ")
+		}
 		if seen[name] {
 			return spec, atOffset(0, "%s stands twice", name)
 		}

@@ -25,6 +25,10 @@ type Options struct {
 	Classes map[string]Class
 	// ReadFile reads a file a rule names. ruleFile is the Source's name. Nil refuses such rules.
 	ReadFile func(ruleFile, name string) ([]byte, error)
+	// ReadState reads what Names.SaveDatasets has written under a name; nothing, without an error, when there is nothing yet. Nil: sets begin empty.
+	ReadState func(name string) ([]byte, error)
+	// GeoIP gives the country of an address, two capital letters, "" when it is not known. Nil refuses rules that ask.
+	GeoIP func(netip.Addr) string
 	// Reputation answers iprep. Nil refuses such rules.
 	Reputation Reputation
 	// Names keeps the identity of flowbits across sets. Nil makes a fresh one: right unless sets are swapped.

@@ -234,7 +234,7 @@ func TestRefusals(t *testing.T) {
 	f(head+`flow:sideways; sid:7;)`, 36, "flow", "no state")
 	f(head+`http.uri; content:"a"; dns.query; content:"b"; sid:7;)`, 1, "dns.query", "exclude")
 	f(head+`http.uri; content:"a"; http.stat_code; content:"b"; sid:7;)`, 1, "http.stat_code", "direction")
-	f(head+`ndpi-risk:x; sid:7;)`, 31, "ndpi-risk", "not supported")
+	f(head+`nonesuch:x; sid:7;)`, 31, "nonesuch", "not supported")
 	f(head+`threshold:type limit, count 1; sid:7;)`, 41, "threshold", "missing")
 	f(head+`byte_test:4,%,1,0; sid:7;)`, 43, "byte_test", "operator")
 	f(head+`wat:1; sid:7;)`, 31, "wat", "not supported")

@@ -44,6 +44,26 @@ func fileName(v *View, i int, _ []byte) ([]byte, bool) {
 	return f.Name, true
 }
 
+// typeBytes is how many bytes of a file tell its type.
+const typeBytes = 4096
+
+// fileMagic describes the file by its first bytes, once enough of them are there.
+func fileMagic(v *View, i int, scratch []byte) ([]byte, bool) {
+	f := fileAt(v, i)
+	if f == nil {
+		return nil, false
+	}
+	if f.State == file.Open && len(f.Data) < typeBytes {
+		return scratch, true // not known yet
+	}
+	return append(scratch, f.Type().Description...), true
+}
+
+func fileMagicKnown(v *View, i int) bool {
+	f := fileAt(v, i)
+	return f != nil && (f.State != file.Open || len(f.Data) >= typeBytes)
+}
+
 // atOnce is Ended for values that never grow, though there may be more of them.
 func atOnce(*View, int) bool { return true }
 
@@ -55,6 +75,7 @@ func withFiles(p *Protocol) {
 	for _, b := range []Buffer{
 		{Names: []string{"file.data", "file_data"}, Get: fileData, Ended: fileEnded},
 		{Names: []string{"file.name"}, Get: fileName, Ended: atOnce},
+		{Names: []string{"file.magic"}, Get: fileMagic, Ended: fileMagicKnown},
 	} {
 		if slices.ContainsFunc(p.Buffers, func(have Buffer) bool { return have.Names[0] == b.Names[0] }) {
 			continue

@@ -101,6 +101,8 @@ func relative(step Step) bool {
 		return t.Source.Relative
 	case *Base64:
 		return t.Relative
+	case *At:
+		return t.Relative
 	}
 	return false
 }

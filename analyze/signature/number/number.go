@@ -184,5 +184,8 @@ func (c Condition) Match(n uint64) bool {
 	return n == c.lo
 }
 
+// Number is the value that is compared with.
+func (c Condition) Number() uint64 { return c.lo }
+
 // Rising tells that a number which meets the condition still does when it has grown.
 func (c Condition) Rising() bool { return c.mode == greater || c.mode == greaterEqual }
