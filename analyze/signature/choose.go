@@ -9,8 +9,9 @@ import (
 
 // choice is the pattern that stands for a rule in the prefilter. A nil pattern: the rule has none and is tried wherever its header fits.
 type choice struct {
-	pattern []byte
-	part    int // index in sig.parts, or one of the two below
+	pattern  []byte
+	part     int // index in sig.parts, or one of the two below
+	from, to int // the pattern lies within these bytes of its buffer; to 0: anywhere
 }
 
 const (
@@ -22,6 +23,7 @@ const (
 // keywords are taken from the payload, where they are seen first.
 func (b *builder) choose() choice {
 	best, bestLength := choice{part: onNothing}, 0
+	var chosen *inspect.Content
 	consider := func(c *inspect.Content, part int) {
 		if c.Negated {
 			return
@@ -37,7 +39,7 @@ func (b *builder) choose() choice {
 			length /= 2
 		}
 		if length > bestLength {
-			best, bestLength = choice{pattern: pattern, part: part}, length
+			best, bestLength, chosen = choice{pattern: pattern, part: part}, length, c
 		}
 	}
 	if b.out.payload != nil {
@@ -47,6 +49,9 @@ func (b *builder) choose() choice {
 			}
 		}
 		if best.part == onPayload {
+			if from, to, ok := b.out.payload.Bounds(chosen); ok && b.out.anchored {
+				best.from, best.to = from, to
+			}
 			return best
 		}
 	}
@@ -58,6 +63,11 @@ func (b *builder) choose() choice {
 			if c, ok := step.(*inspect.Content); ok {
 				consider(c, i)
 			}
+		}
+	}
+	if best.part >= 0 {
+		if from, to, ok := b.out.parts[best.part].program.Bounds(chosen); ok {
+			best.from, best.to = from, to
 		}
 	}
 	return best

@@ -50,7 +50,7 @@ func (w *Worker) gather(g *group) {
 	}
 	for _, c := range w.chunks {
 		if g.stream != nil {
-			g.stream.ScanNew(w.bytes[c.from:c.to], c.seen, &w.found)
+			g.stream.ScanChunk(w.bytes[c.from:c.to], c.seen, &w.found)
 		}
 	}
 	if payload || len(w.chunks) > 0 {

@@ -140,7 +140,7 @@ func (c *compiler) assemble(sigs []*sig, loaded int) *Set {
 		case s.phase == phaseAddress:
 			a.eachGroup(s, func(g *group, _ packetKind, _ int) { g.address = append(g.address, s.num) })
 		case choice.part == onPayload:
-			a.addPayload(s, choice.pattern)
+			a.addPayload(s, choice)
 		case s.phase == phasePacket:
 			a.eachGroup(s, func(g *group, kind packetKind, _ int) {
 				if s.payload != nil && kind == kindTCP {
@@ -150,7 +150,7 @@ func (c *compiler) assemble(sigs []*sig, loaded int) *Set {
 				}
 			})
 		case choice.part >= 0:
-			a.addTx(s, &s.parts[choice.part], choice.pattern)
+			a.addTx(s, &s.parts[choice.part], choice)
 		default:
 			a.addBareTx(s)
 		}
@@ -173,30 +173,30 @@ func (a *assembler) eachGroup(s *sig, visit func(g *group, kind packetKind, dir 
 	}
 }
 
-func (a *assembler) addPayload(s *sig, pattern []byte) {
+func (a *assembler) addPayload(s *sig, c choice) {
 	a.eachGroup(s, func(_ *group, kind packetKind, dir int) {
 		b := &a.packets[kind][dir]
 		if kind != kindTCP {
-			b[0].Add(pattern, s.num)
+			b[0].AddWithin(c.pattern, s.num, c.from, c.to)
 			return
 		}
 		if s.phase == phaseTx {
-			b[2].Add(pattern, s.num)
+			b[2].AddWithin(c.pattern, s.num, c.from, c.to)
 			return
 		}
 		if s.wantsPacket {
-			b[0].Add(pattern, s.num)
+			b[0].AddWithin(c.pattern, s.num, c.from, c.to)
 		} else {
-			b[1].Add(pattern, s.num)
+			b[1].AddWithin(c.pattern, s.num, c.from, c.to)
 		}
 		if s.wantsStream {
-			b[2].Add(pattern, s.num)
+			b[2].AddWithin(c.pattern, s.num, c.from, c.to)
 		}
 	})
 }
 
 // addTx registers the pattern of a rule in the prefilter of its buffer, for each protocol and the directions the buffer has there.
-func (a *assembler) addTx(s *sig, p *part, pattern []byte) {
+func (a *assembler) addTx(s *sig, p *part, c choice) {
 	for i := range s.plans {
 		pl := &s.plans[i]
 		f := p.buffer.at[pl.app]
@@ -212,7 +212,7 @@ func (a *assembler) addTx(s *sig, p *part, pattern []byte) {
 				a.patterns[key] = b
 				a.parts[key] = *p
 			}
-			b.Add(pattern, s.num)
+			b.AddWithin(c.pattern, s.num, c.from, c.to)
 		}
 	}
 }

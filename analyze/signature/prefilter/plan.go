@@ -3,6 +3,7 @@ package prefilter
 import (
 	"cmp"
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -13,45 +14,34 @@ type step struct {
 	patterns       []pattern
 }
 
-// plan parts patterns of two bytes and more into as few looks at the buffer as their lengths allow. A pattern needs window+stride-1 bytes.
+// plan parts patterns of two bytes and more into as few looks at the buffer as their lengths allow. A pattern of window+stride-1 bytes or more
+// always has a window at a position that is looked at. One that is one or two bytes shorter has windows that reach beyond it by a byte, which may be
+// any: they set a bit for each value of that byte.
 func plan(patterns []pattern) []step {
-	var two, three, four, middle, long []pattern
+	var count [8]int // by length, 7 for all that are longer
 	for _, p := range patterns {
-		switch n := len(p.lower); {
-		case n == 2:
-			two = append(two, p)
-		case n == 3:
-			three = append(three, p)
-		case n == 4:
-			four = append(four, p)
-		case n < 7:
-			middle = append(middle, p)
-		default:
-			long = append(long, p)
+		count[min(len(p.lower), 7)]++
+	}
+	all := func(low, high int) (list []pattern) {
+		for _, p := range patterns {
+			if n := len(p.lower); n >= low && n <= high {
+				list = append(list, p)
+			}
 		}
+		return list
 	}
-	var steps []step
-	add := func(window, stride int, lists ...[]pattern) {
-		if all := slices.Concat(lists...); len(all) > 0 {
-			steps = append(steps, step{window, stride, all})
-		}
+	const long = math.MaxInt
+	middle := 2 * (count[5] + count[6])
+	windows := (anyByte+1)*count[4] + 2*anyByte*count[3] + middle + 2*count[7]
+	steps := []step{{4, 4, all(7, long)}, {3, 2, all(2, 6)}} // looks at three quarters as many places as there are bytes
+	if count[2] == 0 && count[3]+count[4]+middle > 0 && windows <= middleMax {
+		steps = []step{{4, 2, all(3, long)}} // at half as many
 	}
-	switch {
-	case len(four) > 0: // windows of three bytes are needed anyway: they take the middle ones too, and every fourth position is enough for the rest
-		add(4, 4, long)
-		add(3, 2, four, middle)
-	case len(middle) > 0:
-		add(4, 2, middle, long)
-	default:
-		add(4, 4, long)
-	}
-	if len(two) > 0 {
-		add(2, 1, two, three)
-	} else {
-		add(2, 2, three)
-	}
-	return steps
+	return slices.DeleteFunc(steps, func(s step) bool { return len(s.patterns) == 0 })
 }
+
+// anyByte is how many values a byte has after folding.
+const anyByte = 128
 
 // Sizes of the bit tables, and how many windows each takes at most: one bit in 32 is set then.
 type (
@@ -73,6 +63,8 @@ const foldBits = 0x20202020
 // pass finds the patterns of one step.
 type pass struct {
 	window, stride int
+	reach          int    // bytes that must be there for a look at a position
+	before, after  bool   // some windows begin a byte before their pattern, or end a byte after it
 	mask           uint32 // of the window's bytes in a little-endian load
 	shift          uint   // from hash to number of a bit
 	small          *smallTable
@@ -91,14 +83,14 @@ type slot struct {
 
 type entry struct {
 	lower    []byte
-	offset   int32 // of the window in the pattern
+	offset   int32 // of the window in the pattern, -1 when it begins before it
 	id       uint32
 	from, to int32
 	last     bool // of its slot
 }
 
 func buildPass(s step) pass {
-	p := pass{window: s.window, stride: s.stride, mask: uint32(uint64(1)<<(8*s.window) - 1)}
+	p := pass{window: s.window, stride: s.stride, reach: s.window, mask: uint32(uint64(1)<<(8*s.window) - 1)}
 	type placed struct {
 		key uint32
 		entry
@@ -110,7 +102,7 @@ func buildPass(s step) pass {
 	for _, g := range s.patterns {
 		at := p.rarest(g.lower, used)
 		for i := at; i < at+s.stride; i++ {
-			key := p.key(g.lower[i:])
+			key := p.key(g.lower, i)
 			used[key]++
 			all = append(all, placed{key, entry{lower: g.lower, offset: int32(i), id: g.id, from: g.from, to: g.to}})
 		}
@@ -137,8 +129,7 @@ func buildPass(s step) pass {
 			continue
 		}
 		hash := a.key * hashFactor
-		bit := hash >> p.shift
-		p.bits[bit>>6] |= 1 << (bit & 63)
+		p.mark(a.key)
 		at := hash & p.slotMask
 		for p.slots[at].start != 0 {
 			at = (at + 1) & p.slotMask
@@ -148,23 +139,52 @@ func buildPass(s step) pass {
 	return p
 }
 
-// key is the folded window at the start of b.
-func (p *pass) key(b []byte) uint32 {
+// mark sets the bits of a key: one, or one for each value of a byte that may be any.
+func (p *pass) mark(key uint32) {
+	free := 0
+	switch high := uint(8 * (p.window - 1)); {
+	case key&0xff == 0:
+		p.before = true
+		free = 1
+	case key>>high == 0:
+		p.after = true
+		p.reach = p.window - 1
+		free = 1 << high
+	}
+	for v := range 256 {
+		if v&0x20 == 0 && free != 0 {
+			continue
+		}
+		bit := (key | uint32(v*free)) * hashFactor >> p.shift
+		p.bits[bit>>6] |= 1 << (bit & 63)
+		if free == 0 {
+			return
+		}
+	}
+}
+
+// key is the folded window that begins at an offset of a pattern. Folded bytes are never 0: a zero stands for one outside the pattern, which may be any.
+func (p *pass) key(lower []byte, offset int) uint32 {
 	var four [4]byte
-	copy(four[:], b[:p.window])
-	return (binary.LittleEndian.Uint32(four[:]) | foldBits) & p.mask
+	for i := range p.window {
+		if at := offset + i; at >= 0 && at < len(lower) {
+			four[i] = lower[at] | foldBits&0xff
+		}
+	}
+	return binary.LittleEndian.Uint32(four[:])
 }
 
 // sharedCost is what each pattern that uses a window already adds to its estimated share of positions: a hit there compares them all.
 const sharedCost = 1e-7
 
-// rarest picks where to take stride windows in a row: those that traffic shows least often and other patterns use least.
+// rarest picks where to take stride windows in a row: those that traffic shows least often and other patterns use least. In a pattern that is
+// too short the first begins a byte before it.
 func (p *pass) rarest(lower []byte, used map[uint32]int) (at int) {
-	best := -1.0
+	best, at := -1.0, -1
 	for i := 0; i+p.window+p.stride-1 <= len(lower); i++ {
 		cost := 0.0
 		for j := i; j < i+p.stride; j++ {
-			cost += share(lower[j:j+p.window]) + sharedCost*float64(used[p.key(lower[j:])])
+			cost += share(lower[j:j+p.window]) + sharedCost*float64(used[p.key(lower, j)])
 		}
 		if best < 0 || cost < best {
 			best, at = cost, i

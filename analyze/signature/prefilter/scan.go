@@ -19,7 +19,7 @@ func (p *pass) scan(data []byte, anchor, seen int, h *Hits) {
 	default:
 		at = scanTable(p, p.large, data, anchor, seen, h)
 	}
-	for ; at+p.window <= len(data); at += p.stride {
+	for ; at+p.reach <= len(data); at += p.stride {
 		p.probe(data, at, anchor, seen, h)
 	}
 }
@@ -66,14 +66,6 @@ func scanTable[T bitTable](p *pass, table *T, data []byte, anchor, seen int, h *
 				p.probeAll(data, at, 8, anchor, seen, h)
 			}
 		}
-	default:
-		for ; len(data)-at >= 8; at += 4 {
-			v := binary.LittleEndian.Uint64(data[at:])
-			if (hit(table, uint32(v), mask, shift)|hit(table, uint32(v>>8), mask, shift)|
-				hit(table, uint32(v>>16), mask, shift)|hit(table, uint32(v>>24), mask, shift))&1 != 0 {
-				p.probeAll(data, at, 4, anchor, seen, h)
-			}
-		}
 	}
 	return at
 }
@@ -87,6 +79,16 @@ func (p *pass) probeAll(data []byte, at, n, anchor, seen int, h *Hits) {
 
 // verify looks the window at data[at] up and compares its patterns.
 func (p *pass) verify(data []byte, at, anchor, seen int, key uint32, h *Hits) {
+	p.compare(data, at, anchor, seen, key, h)
+	if p.before {
+		p.compare(data, at, anchor, seen, key&^0xff, h)
+	}
+	if p.after {
+		p.compare(data, at, anchor, seen, key&(p.mask>>8), h)
+	}
+}
+
+func (p *pass) compare(data []byte, at, anchor, seen int, key uint32, h *Hits) {
 	i := key * hashFactor & p.slotMask
 	for p.slots[i].start != 0 && p.slots[i].key != key {
 		i = (i + 1) & p.slotMask
