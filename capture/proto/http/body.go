@@ -2,104 +2,153 @@ package http
 
 import (
 	"bytes"
-	"compress/flate"
-	"compress/gzip"
-	"compress/zlib"
-	"errors"
-	"io"
+
+	"fengsui/capture/file"
+	"fengsui/capture/flow"
+	"fengsui/capture/proto"
+	"fengsui/capture/proto/http/coding"
 )
 
-// coding is a content coding we undo.
-type coding uint8
-
-const (
-	plain coding = iota
-	gzipped
-	deflated
-	other // known to be encoded, not undone
-)
-
-// body gathers one message body.
+// body takes one message body: content codings are undone, the rest goes to what is kept and to the files it carries.
 type body struct {
-	to       *Body
-	limits   *Limits
-	codings  [codingsMax]coding
-	coded    bool
-	encoded  []byte // while coded
-	decoding bool   // decoded already
+	tx   *Transaction
+	dir  flow.Direction
+	to   *Body
+	kit  *kit
+	c    *proto.Context // of the current call
+	dec  [codingsMax]*coding.Decoder
+	decs int
+	held []byte // encoded bytes until the first decoded ones come, in case it is not encoded at all
+	file *file.File
+	form *form
+	lost bool
 }
 
-// start prepares for a body with the given Content-Encoding value. It reports an anomaly name or "".
-func (g *body) start(to *Body, contentEncoding []byte, l *Limits) (anomaly string) {
-	*g = body{to: to, limits: l, encoded: g.encoded[:0]}
-	n := 0
-	for len(contentEncoding) > 0 {
+// kit is what the parsers of one worker share.
+type kit struct {
+	limits Limits
+	pool   coding.Pool
+}
+
+// heldMax bounds what is held until decoding shows something.
+const heldMax = 4096
+
+// start prepares for the body of a message whose headers are read.
+func (g *body) start(t *Transaction, dir flow.Direction, k *kit) {
+	m := t.Side(dir)
+	*g = body{tx: t, dir: dir, to: &m.Body, kit: k}
+	for rest := m.Get("content-encoding"); len(rest) > 0; {
 		var word []byte
-		word, contentEncoding, _ = bytes.Cut(contentEncoding, []byte{','})
-		c, known := parseCoding(bytes.TrimSpace(word))
+		word, rest, _ = bytes.Cut(rest, []byte{','})
+		kind, known := coding.Parse(word)
 		if !known {
-			anomaly = "abnormal_ce_header"
+			t.Anomaly("abnormal_ce_header")
 		}
-		if c == plain {
+		switch {
+		case kind == coding.Identity:
+			continue
+		case g.decs == codingsMax:
+			t.Anomaly("too_many_encoding_layers")
+			rest = nil
 			continue
 		}
-		if n == codingsMax {
-			return "too_many_encoding_layers"
+		if kind == coding.Other { // shown as sent
+			g.release()
+			return
 		}
-		g.codings[n] = c
-		n++
+		g.dec[g.decs] = coding.New(kind, k.limits.DecodedBytesMax, &k.pool)
+		g.decs++
 	}
-	g.coded = n > 0
-	for _, c := range g.codings[:n] {
-		if c == other {
-			g.coded = false // shown as sent
-		}
+	if dir == flow.ToServer {
+		g.form = newForm(g, m.Get("content-type"))
 	}
-	return anomaly
-}
-
-func parseCoding(w []byte) (coding, bool) {
-	switch {
-	case len(w) == 0 || equalFold(w, "identity") || equalFold(w, "none"):
-		return plain, true
-	case equalFold(w, "gzip") || equalFold(w, "x-gzip"):
-		return gzipped, true
-	case equalFold(w, "deflate") || equalFold(w, "x-deflate"):
-		return deflated, true
-	case bytes.Contains(bytes.ToLower(w), []byte("gzip")):
-		return gzipped, false
-	case bytes.Contains(bytes.ToLower(w), []byte("deflate")):
-		return deflated, false
-	case equalFold(w, "br") || equalFold(w, "zstd") || equalFold(w, "compress") || equalFold(w, "lzma"):
-		return other, true
-	}
-	return plain, false
 }
 
 // write takes bytes of the body, transfer coding undone.
-func (g *body) write(b []byte) {
+func (g *body) write(c *proto.Context, b []byte) {
 	g.to.Wire += uint64(len(b))
-	if !g.coded {
+	g.c = c
+	switch {
+	case g.lost: // encoded, behind a hole
+	case g.decs == 0:
 		g.show(b)
-		return
+	default:
+		g.decode(b)
 	}
-	if g.decoding {
-		return
-	}
-	room := g.limits.EncodedBytesMax - len(g.encoded)
-	if len(b) > room {
-		g.encoded = append(g.encoded, b[:room]...)
-		g.to.Truncated = true
-		g.decode()
-		return
-	}
-	g.encoded = append(g.encoded, b...)
 }
 
-// show adds plain bytes to what is kept.
+// decode undoes the codings, the last one first.
+func (g *body) decode(b []byte) {
+	var beyond []byte
+	if g.to.Total == 0 {
+		n := min(len(b), heldMax-len(g.held))
+		g.held = append(g.held, b[:n]...)
+		beyond = b[n:]
+	}
+	g.judge(g.dec[g.decs-1].Write(b, g.layer(g.decs-1)))
+	if g.decs == 0 && len(beyond) > 0 {
+		g.show(beyond)
+	}
+	if g.to.Total > 0 {
+		g.held = nil
+	}
+}
+
+// layer is where the output of a decoder goes.
+func (g *body) layer(i int) coding.Sink {
+	if i == 0 {
+		return g.keepOn
+	}
+	return func(b []byte) bool { return g.judge(g.dec[i-1].Write(b, g.layer(i-1))) }
+}
+
+// keepOn shows decoded bytes and tells whether more are wanted.
+func (g *body) keepOn(b []byte) bool {
+	g.show(b)
+	return true
+}
+
+// judge notes how decoding went; it tells whether it goes on.
+func (g *body) judge(o coding.Outcome) bool {
+	switch o {
+	case coding.Fine:
+		return true
+	case coding.Bomb:
+		g.tx.Anomaly("compression_bomb")
+		g.to.Truncated = true
+		if g.file != nil {
+			g.file.Abort()
+		}
+	case coding.Failed:
+		if g.to.Total > 0 || len(g.held) == 0 {
+			break
+		}
+		// Not encoded at all, whatever the header says, as some servers do.
+		g.tx.Anomaly("gzip_decompression_failed")
+		g.release()
+		plain := g.held
+		g.held = nil
+		g.show(plain)
+	}
+	return false
+}
+
+// show takes plain bytes.
 func (g *body) show(b []byte) {
 	g.to.Total += uint64(len(b))
-	room := g.limits.BodyBytesMax - len(g.to.Data)
+	if g.form != nil {
+		g.form.write(b)
+	}
+	if g.file == nil && g.form == nil && g.tx.carriesFile(g.dir) {
+		g.file = g.tx.openFile(g.c, g.dir)
+	}
+	if g.file != nil {
+		g.file.Write(b)
+		g.to.Data = g.file.Data // the same bytes: kept once
+		g.to.Truncated = g.to.Truncated || g.to.Total > uint64(len(g.to.Data))
+		return
+	}
+	room := g.kit.limits.BodyBytesMax - len(g.to.Data)
 	if len(b) > room {
 		g.to.Truncated = true
 		b = b[:max(room, 0)]
@@ -107,68 +156,50 @@ func (g *body) show(b []byte) {
 	g.to.Data = append(g.to.Data, b...)
 }
 
-// finish ends the body. It reports an anomaly name or "".
-func (g *body) finish() string {
+// gap tells that n bytes are missing. What is encoded cannot be read behind them.
+func (g *body) gap(n int64) {
+	g.to.Truncated = true
+	if g.form != nil {
+		g.form.gap(n)
+	}
+	if g.file != nil {
+		g.file.Gap(n)
+	}
+	if g.decs > 0 {
+		g.release()
+		g.lost = true
+	}
+}
+
+// finish ends the body; whole tells that all of it has come.
+func (g *body) finish(c *proto.Context, whole bool) {
 	if g.to == nil || g.to.Done {
-		return ""
+		return
 	}
+	g.c = c
 	g.to.Done = true
-	if g.coded && !g.decoding && len(g.encoded) > 0 {
-		return g.decode()
+	for i := g.decs - 1; i >= 0; i-- {
+		g.judge(g.dec[i].Close(g.layer(i)))
 	}
-	return ""
-}
-
-// decode undoes the codings of what has gathered, last one first.
-func (g *body) decode() string {
-	g.decoding = true
-	var r io.Reader = bytes.NewReader(g.encoded)
-	for i := codingsMax - 1; i >= 0; i-- {
-		var err error
-		switch g.codings[i] {
-		case gzipped:
-			r, err = ungzip(r)
-		case deflated:
-			r = inflate(r)
-		}
-		if err != nil { // not encoded at all, as some servers do
-			g.show(g.encoded)
-			return "gzip_decompression_failed"
+	g.release()
+	if g.form != nil {
+		g.form.end(whole)
+	}
+	if g.file != nil {
+		if whole {
+			g.file.Close()
+		} else {
+			g.file.Abort()
 		}
 	}
-	var buf [decodeOutputStep]byte
-	for g.to.Total <= uint64(g.limits.BodyBytesMax) {
-		n, err := r.Read(buf[:])
-		g.show(buf[:n])
-		if err != nil {
-			if !errors.Is(err, io.EOF) && g.to.Total == 0 {
-				g.show(g.encoded)
-				return "gzip_decompression_failed"
-			}
-			break
-		}
-	}
-	g.encoded = nil
-	return ""
+	*g = body{}
 }
 
-func ungzip(r io.Reader) (io.Reader, error) {
-	z, err := gzip.NewReader(r)
-	if err != nil {
-		return nil, err
+// release gives the decoders back.
+func (g *body) release() {
+	for i := range g.decs {
+		g.dec[i].Release(&g.kit.pool)
+		g.dec[i] = nil
 	}
-	z.Multistream(true)
-	return z, nil
-}
-
-// inflate undoes "deflate", which is zlib by the standard and bare DEFLATE by many servers.
-func inflate(r io.Reader) io.Reader {
-	all, err := io.ReadAll(io.LimitReader(r, 256<<10))
-	if err != nil && len(all) == 0 {
-		return bytes.NewReader(nil)
-	}
-	if z, err := zlib.NewReader(bytes.NewReader(all)); err == nil {
-		return z
-	}
-	return flate.NewReader(bytes.NewReader(all))
+	g.decs = 0
 }

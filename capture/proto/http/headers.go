@@ -117,6 +117,11 @@ func (t *Transaction) addField(list []Header, name, value []byte, side string) [
 		}
 		t.Anomaly(side + "_header_repetition")
 		if equalFold(name, "content-length") {
+			have, ok1 := contentLength(list[i].Value)
+			more, ok2 := contentLength(value)
+			if !ok1 || !ok2 || have != more {
+				t.Anomaly("duplicate_content_length_field_in_" + side)
+			}
 			return list
 		}
 		joined := make([]byte, 0, len(list[i].Value)+2+len(value))
@@ -192,8 +197,8 @@ func (t *Transaction) framing(dir flow.Direction, m *Message) {
 			if !bytes.EqualFold(te, []byte("chunked")) && dir == flow.ToClient {
 				t.Anomaly("response_abnormal_transfer_encoding")
 			}
-		} else if dir == flow.ToServer {
-			t.Anomaly("invalid_transfer_encoding_value_in_request")
+		} else {
+			t.Anomaly("invalid_transfer_encoding_value_in_" + side)
 		}
 	}
 	if cl := m.Get("content-length"); cl != nil && !m.Chunked {

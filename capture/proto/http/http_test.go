@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/andybalholm/brotli"
+
 	"fengsui/capture/flow"
 	"fengsui/capture/proto"
 	"fengsui/capture/proto/prototest"
@@ -159,6 +161,13 @@ func TestBodies(t *testing.T) {
 	w, _ := flate.NewWriter(&df, 9)
 	_, _ = w.Write([]byte("deflated text"))
 	_ = w.Close()
+	var br, twice bytes.Buffer
+	v := brotli.NewWriter(&br)
+	_, _ = v.Write([]byte("brotli text"))
+	_ = v.Close()
+	v = brotli.NewWriter(&twice)
+	_, _ = v.Write(gz.Bytes())
+	_ = v.Close()
 	f := func(name, headers, body, want string, truncated bool) {
 		t.Helper()
 		d := drive("GET / HTTP/1.1\r\nHost: h\r\n\r\n", tc, "HTTP/1.1 200 OK\r\n"+headers+"\r\n"+body)
@@ -178,7 +187,9 @@ func TestBodies(t *testing.T) {
 	f("bare deflate", "Content-Encoding: deflate\r\n", df.String(), "deflated text", false)
 	f("identity", "Content-Encoding: identity\r\n", "plain", "plain", false)
 	f("not gzip at all", "Content-Encoding: gzip\r\n", "plain", "plain", false)
-	f("unknown coding", "Content-Encoding: br\r\n", "\x8b\x01", "\x8b\x01", false)
+	f("brotli", "Content-Encoding: br\r\n", br.String(), "brotli text", false)
+	f("two codings", "Content-Encoding: gzip, br\r\n", twice.String(), "zipped text", false)
+	f("coding not undone", "Content-Encoding: lzma\r\n", "\x8b\x01", "\x8b\x01", false)
 	f("bad chunk", "Transfer-Encoding: chunked\r\n", "zz\r\nabc", "zz\r\nabc", false)
 	f("no body", "Content-Length: 0\r\n", "", "", false)
 }
@@ -190,11 +201,14 @@ func TestBomb(t *testing.T) {
 		_, _ = z.Write(make([]byte, 1<<20))
 	}
 	_ = z.Close()
-	d := drive("GET / HTTP/1.1\r\n\r\n", tc, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", gz.String())
+	d := prototest.New(New(Limits{DecodedBytesMax: 2 << 20})(false))
+	d.Feed(ts, []byte("GET / HTTP/1.1\r\n\r\n"))
+	d.Feed(tc, []byte("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"+gz.String()))
 	d.End()
-	b := &tx(t, d, 0).Response.Body
-	if len(b.Data) != 100<<10 || !b.Truncated || b.Total > 200<<10 {
-		t.Errorf("kept %d, decoded %d, truncated %v", len(b.Data), b.Total, b.Truncated)
+	x := tx(t, d, 0)
+	b := &x.Response.Body
+	if len(b.Data) != 100<<10 || !b.Truncated || b.Total > 2<<20 || !slices.Contains(x.Anomalies, "compression_bomb") {
+		t.Errorf("kept %d, decoded %d, truncated %v, %v", len(b.Data), b.Total, b.Truncated, x.Anomalies)
 	}
 }
 
@@ -252,6 +266,8 @@ func TestTunnels(t *testing.T) {
 	}
 }
 
+const formHead = "POST /up HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=\"b\"\r\nContent-Length: 400\r\n\r\n"
+
 func TestAnomalies(t *testing.T) {
 	f := func(want string, pieces ...any) {
 		t.Helper()
@@ -267,7 +283,14 @@ func TestAnomalies(t *testing.T) {
 	f("invalid_request_field_folding", "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n")
 	f("invalid_content_length_field_in_request", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
 	f("invalid_request_chunk_len", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nhello\r\n")
-	f("request_line_missing_protocol", "GET /\r\n")
+	f("request_line_missing_protocol", "GET /\r\nHost: a\r\n\r\n")
+	f("request_header_host_invalid", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n")
+	f("request_body_unexpected", "GET / HTTP/1.1\r\nHost: a\r\n\r\nname=value\r\n")
+	f("duplicate_content_length_field_in_request", "POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nab")
+	f("multipart_no_filedata", formHead+"--b\r\nContent-Disposition: form-data; name=x; filename=y\r\n\r\n\r\n--b--\r\n")
+	f("multipart_invalid_header", formHead+"--b\r\nnothing\r\n\r\nx\r\n--b--\r\n")
+	f("multipart_generic_error", "POST / HTTP/1.1\r\nContent-Type: multipart/form-data\r\nContent-Length: 1\r\n\r\nx")
+	f("range_invalid", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", tc, "HTTP/1.1 206 P\r\nContent-Range: bytes 9-3/10\r\nContent-Length: 1\r\n\r\nx")
 	f("double_encoded_uri", "GET /%2541 HTTP/1.1\r\n\r\n")
 	f("uri_delim_non_compliant", "GET /a b HTTP/1.1\r\n\r\n")
 	f("request_header_repetition", "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nX: 2\r\n\r\n")

@@ -11,15 +11,16 @@ import (
 type stage uint8
 
 const (
-	atStart   stage = iota // before a start line
-	atHeaders              // before the end of the header block
-	atLength               // in a body of known length
-	atClose                // in a body that ends with the connection
-	atChunk                // before a chunk-size line
-	atData                 // in a chunk
-	atDataEnd              // before the line end behind a chunk
-	atTrailer              // before the end of the trailer
-	atLost                 // behind a hole: looking for a start line
+	atStart    stage = iota // before a start line
+	atHeaders               // before the end of the header block
+	atLength                // in a body of known length
+	atClose                 // in a body that ends with the connection
+	atChunk                 // before a chunk-size line
+	atData                  // in a chunk
+	atDataEnd               // before the line end behind a chunk
+	atTrailer               // before the end of the trailer
+	atLost                  // behind a hole: looking for a start line
+	atProtocol              // behind a request line without protocol: what follows tells whether headers come
 )
 
 // half is one direction of the parser.
@@ -29,29 +30,35 @@ type half struct {
 	left    int64 // bytes left of the body or chunk
 	scanned int   // of the unconsumed bytes, how many were searched for the end of the line or block
 	body    body
-	v09     bool // the message has no headers (HTTP/0.9)
+	cut     bool // the message ends before its end
 }
 
 // Parser reads one flow. It implements proto.Parser.
 type Parser struct {
 	limits  *Limits
+	kit     *kit
 	half    [2]half
 	waiting []*Transaction // requests without a response yet, oldest first
+	last    *Transaction   // the last complete request
+	fresh   bool           // it was completed in this call
+	hold    bool           // the last request asked for another protocol: what the client sends waits for the answer
 	tunnel  bool           // the server accepted CONNECT or an upgrade
 }
 
 var _ proto.Parser = (*Parser)(nil)
 
-// New returns a maker of parsers with these limits.
+// New returns a maker of parsers with these limits. The parsers of one maker belong to one worker.
 func New(l Limits) func(datagram bool) proto.Parser {
 	l.fill()
-	return func(bool) proto.Parser { return &Parser{limits: &l} }
+	k := &kit{limits: l}
+	return func(bool) proto.Parser { return &Parser{limits: &k.limits, kit: k} }
 }
 
 // Data implements proto.Parser.
 func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, proto.Verdict) {
 	done := 0
-	for done < len(b) {
+	p.fresh = false
+	for done < len(b) && (dir == flow.ToClient || !p.hold) {
 		n, v := p.step(c, dir, b[done:])
 		done += n
 		if v != proto.Continue {
@@ -60,6 +67,9 @@ func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, prot
 		if n == 0 {
 			break
 		}
+	}
+	if dir == flow.ToServer && p.half[dir].stage == atProtocol && done == len(b) {
+		p.complete(c, dir) // HTTP/0.9: the request is its line
 	}
 	return done, proto.Continue
 }
@@ -75,7 +85,7 @@ func (p *Parser) step(c *proto.Context, dir flow.Direction, b []byte) (int, prot
 		return p.headers(c, dir, b)
 	case atLength, atData:
 		n := int(min(int64(len(b)), h.left))
-		h.body.write(b[:n])
+		h.body.write(c, b[:n])
 		h.left -= int64(n)
 		h.tx.Touch(dir)
 		if h.left == 0 {
@@ -87,11 +97,13 @@ func (p *Parser) step(c *proto.Context, dir flow.Direction, b []byte) (int, prot
 		}
 		return n, proto.Continue
 	case atClose:
-		h.body.write(b)
+		h.body.write(c, b)
 		h.tx.Touch(dir)
 		return len(b), proto.Continue
 	case atDataEnd:
 		return p.chunkEnd(dir, b)
+	case atProtocol:
+		return p.protocolMissing(c, b)
 	}
 	return p.chunkSize(c, dir, b)
 }
@@ -126,12 +138,34 @@ func (p *Parser) startLine(c *proto.Context, dir flow.Direction, b []byte) (int,
 		}
 	}
 	if dir == flow.ToServer {
+		if p.fresh && h.stage == atStart && requestLike(line) == proto.No && !bytes.Contains(line, []byte(" HTTP/")) {
+			// Right behind a request and no request: a body that nobody announced.
+			p.last.Anomaly("request_body_unexpected")
+			p.last.Touch(dir)
+			return n, proto.Continue
+		}
 		return n, p.request(c, bytes.Clone(line))
 	}
 	if responseLike(line) != proto.Yes {
 		return len(b), p.noStart(c, dir, b)
 	}
 	return n, p.response(c, bytes.Clone(line))
+}
+
+// protocolMissing looks at what follows a request line that names no protocol: another request, or headers.
+func (p *Parser) protocolMissing(c *proto.Context, b []byte) (int, proto.Verdict) {
+	h := &p.half[flow.ToServer]
+	if requestLike(b) != proto.No {
+		p.complete(c, flow.ToServer)
+		return p.startLine(c, flow.ToServer, b)
+	}
+	if n := emptyLines(b); n > 0 {
+		p.complete(c, flow.ToServer)
+		return n, proto.Continue
+	}
+	h.tx.Anomaly("request_line_missing_protocol")
+	h.stage = atHeaders
+	return p.headers(c, flow.ToServer, b)
 }
 
 // noStart handles bytes of the server that begin no response: the body of an HTTP/0.9 response, or noise.
@@ -146,8 +180,8 @@ func (p *Parser) noStart(c *proto.Context, dir flow.Direction, b []byte) proto.V
 		t.Anomaly("response_invalid_protocol")
 	}
 	t.advance(dir, InBody)
-	h.body.start(&t.Response.Body, nil, p.limits)
-	h.body.write(b)
+	h.body.start(t, dir, p.kit)
+	h.body.write(c, b)
 	h.stage = atClose
 	return proto.Continue
 }
@@ -239,7 +273,7 @@ func (p *Parser) chunkSize(c *proto.Context, dir flow.Direction, b []byte) (int,
 		h.tx.Anomaly("invalid_" + sideName(dir) + "_chunk_len")
 		// As libhtp does: what follows is taken for a body that ends with the connection.
 		h.stage = atClose
-		h.body.write(b)
+		h.body.write(c, b)
 		h.tx.Touch(dir)
 		return len(b), proto.Continue
 	}
@@ -296,24 +330,27 @@ func (p *Parser) chunkEnd(dir flow.Direction, b []byte) (int, proto.Verdict) {
 func (p *Parser) complete(c *proto.Context, dir flow.Direction) proto.Verdict {
 	h := &p.half[dir]
 	t := h.tx
-	if a := h.body.finish(); a != "" {
-		t.Anomaly(a)
-	}
-	h.body.to = nil
+	h.body.finish(c, !h.cut)
+	h.cut = false
 	h.stage, h.tx, h.scanned = atStart, nil, 0
 	t.Side(dir).Body.Done = true
 	t.advance(dir, Done)
 	c.Flush[dir] = true
-	if dir == flow.ToClient {
-		for i, w := range p.waiting {
-			if w == t {
-				p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
-				break
-			}
+	if dir == flow.ToServer {
+		p.last, p.fresh = t, true
+		p.hold = t.asksSwitch()
+		return proto.Continue
+	}
+	p.hold = false
+	for i, w := range p.waiting {
+		if w == t {
+			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
+			break
 		}
-		if p.tunnel {
-			return proto.Restart
-		}
+	}
+	if p.tunnel {
+		t.announce(c)
+		return proto.Restart
 	}
 	return proto.Continue
 }
@@ -337,12 +374,12 @@ func (p *Parser) Gap(c *proto.Context, dir flow.Direction, rest []byte, n int64)
 	m.Gap = true
 	switch {
 	case h.stage == atClose:
-		m.Body.Truncated = true
+		h.body.gap(n)
 	case h.stage == atLength && n < h.left, h.stage == atData && n < h.left:
 		h.left -= n
-		m.Body.Truncated = true
+		h.body.gap(n)
 	case h.stage == atLength && n == h.left:
-		m.Body.Truncated = true
+		h.body.gap(n)
 		return p.complete(c, dir)
 	default:
 		p.abandon(c, dir, rest)
@@ -360,9 +397,10 @@ func (p *Parser) abandon(c *proto.Context, dir flow.Direction, rest []byte) {
 	}
 	if h.stage == atHeaders && len(rest) > 0 {
 		t.parseHeaders(dir, bytes.Clone(rest), p.limits)
-		t.hosts(dir)
+		t.hosts(dir, c.Flow.Server.Port())
 	}
-	t.Side(dir).Body.Truncated = t.Side(dir).Body.Truncated || h.stage != atClose && h.stage != atHeaders
+	h.cut = h.stage != atClose
+	t.Side(dir).Body.Truncated = t.Side(dir).Body.Truncated || h.cut && h.stage != atHeaders
 	p.complete(c, dir)
 }
 

@@ -30,17 +30,17 @@ func (p *Parser) request(c *proto.Context, line []byte) proto.Verdict {
 		t.splitTarget(bytes.TrimLeft(line[i:], " \t"))
 	}
 	t.normalise()
-	h.v09 = r.Protocol == nil
-	if h.v09 {
-		t.Anomaly("request_line_missing_protocol")
-	} else if !validProtocol(r.Protocol) {
+	bare := r.Protocol == nil
+	if !bare && !validProtocol(r.Protocol) {
 		t.Anomaly("request_invalid_protocol")
 	}
 	t.advance(flow.ToServer, InHeaders)
-	if h.v09 && bytes.Equal(r.Method, []byte("GET")) && len(line) == len(bytes.TrimSpace(line)) {
-		// HTTP/0.9: the request is its line. Headers may follow all the same; they then begin no request and are passed over.
-		h.stage = atStart
-		return p.complete(c, flow.ToServer)
+	if bare && bytes.Equal(r.Method, []byte("GET")) {
+		h.stage = atProtocol
+		return proto.Continue
+	}
+	if bare {
+		t.Anomaly("request_line_missing_protocol")
 	}
 	h.stage = atHeaders
 	return proto.Continue
@@ -87,15 +87,18 @@ func (t *Transaction) normalise() {
 	}
 	if len(authority) > 0 {
 		host, port, valid := hostName(authority)
-		if !valid && (connect || port < 0) {
+		if !valid {
 			t.Anomaly("request_uri_host_invalid")
+		}
+		if badPort(authority, port) {
+			t.Anomaly("invalid_authority_port")
 		}
 		r.HostRaw, r.Host = authority, host
 	}
 }
 
 // hosts takes the host from the Host header unless the target named one.
-func (t *Transaction) hosts(dir flow.Direction) {
+func (t *Transaction) hosts(dir flow.Direction, serverPort uint16) {
 	if dir == flow.ToClient {
 		return
 	}
@@ -107,9 +110,12 @@ func (t *Transaction) hosts(dir flow.Direction) {
 		}
 		return
 	}
-	host, _, valid := hostName(v)
+	host, port, valid := hostName(v)
 	if !valid {
-		t.Anomaly("header_host_invalid")
+		t.Anomaly("request_header_host_invalid")
+	}
+	if port >= 0 && serverPort != 0 && port != int(serverPort) {
+		t.Anomaly("request_server_port_tcp_port_mismatch")
 	}
 	if r.Host == nil {
 		r.Host, r.HostRaw = host, v
@@ -134,7 +140,7 @@ func (p *Parser) requestHeaders(c *proto.Context) proto.Verdict {
 	h := &p.half[flow.ToServer]
 	t := h.tx
 	r := &t.Request
-	t.hosts(flow.ToServer)
+	t.hosts(flow.ToServer, c.Flow.Server.Port())
 	t.framing(flow.ToServer, &r.Message)
 	t.authorization(r.Get("authorization"))
 	t.advance(flow.ToServer, InBody)
@@ -150,12 +156,10 @@ func (p *Parser) requestHeaders(c *proto.Context) proto.Verdict {
 		}
 		return p.complete(c, flow.ToServer)
 	}
-	p.startBody(t, h, &r.Message)
+	p.startBody(t, h, flow.ToServer)
 	return proto.Continue
 }
 
-func (p *Parser) startBody(t *Transaction, h *half, m *Message) {
-	if a := h.body.start(&m.Body, m.Get("content-encoding"), p.limits); a != "" {
-		t.Anomaly(a)
-	}
+func (p *Parser) startBody(t *Transaction, h *half, dir flow.Direction) {
+	h.body.start(t, dir, p.kit)
 }

@@ -56,7 +56,7 @@ func (p *Parser) responseHeaders(c *proto.Context) proto.Verdict {
 		h.stage, h.tx = atStart, nil
 		return proto.Continue
 	case r.Status == 101:
-		p.tunnel = true
+		p.tunnel = t.RequestSeen && len(p.waiting) > 0
 		t.advance(flow.ToClient, InBody)
 		return p.complete(c, flow.ToClient)
 	case bytes.Equal(method, []byte("CONNECT")) && r.Status >= 200 && r.Status < 300:
@@ -70,8 +70,11 @@ func (p *Parser) responseHeaders(c *proto.Context) proto.Verdict {
 	if r.Chunked && hasPrefix(r.Protocol, "HTTP/1.0") {
 		t.Anomaly("response_chunked_old_proto")
 	}
+	if ct := r.Get("content-type"); len(ct) >= 20 && equalFold(ct[:20], "multipart/byteranges") {
+		t.Anomaly("response_multipart_byteranges")
+	}
 	t.advance(flow.ToClient, InBody)
-	p.startBody(t, h, &r.Message)
+	p.startBody(t, h, flow.ToClient)
 	switch {
 	case r.Chunked:
 		h.stage = atChunk

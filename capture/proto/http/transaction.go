@@ -1,6 +1,7 @@
 package http
 
 import (
+	"fengsui/capture/file"
 	"fengsui/capture/flow"
 	"fengsui/capture/proto"
 )
@@ -93,6 +94,7 @@ type Transaction struct {
 	RequestSeen, ResponseSeen bool
 
 	progress  [2]int
+	files     [2][]*file.File
 	continued bool // 100 Continue was seen
 }
 

@@ -1,6 +1,9 @@
 package http
 
-import "bytes"
+import (
+	"bytes"
+	"net/netip"
+)
 
 // splitURI takes a request target apart: the authority of an absolute one (or of CONNECT), the path, the query (without
 // its "?", nil when there is none) and the fragment.
@@ -214,7 +217,7 @@ func cleanPath(b []byte) int {
 func hasPrefix(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
 
 // hostName returns the host of an authority or Host value: without user, port and surrounding space, in lower case. valid is
-// false when it is no host name or its port is no number.
+// false when it is no host name or its port is no number. port is -1 when there is none.
 func hostName(b []byte) (host []byte, port int, valid bool) {
 	b = bytes.TrimSpace(b)
 	if i := bytes.LastIndexByte(b, '@'); i >= 0 {
@@ -225,13 +228,45 @@ func hostName(b []byte) (host []byte, port int, valid bool) {
 		port, valid = decimal(b[i+1:])
 		b = b[:i]
 	}
-	host = bytes.ToLower(b)
-	for _, c := range host {
-		if c <= ' ' || c == 0x7f || c == '/' || c == '\\' {
-			valid = false
+	host = bytes.TrimRight(bytes.ToLower(b), ".")
+	return host, port, valid && validHost(host)
+}
+
+// validHost tells whether a name has the form of one (RFC 1123 2.1) or of an IPv6 address in brackets.
+func validHost(b []byte) bool {
+	if len(b) == 0 || len(b) > 255 {
+		return false
+	}
+	if b[0] == '[' {
+		if b[len(b)-1] != ']' {
+			return false
+		}
+		_, err := netip.ParseAddr(string(b[1 : len(b)-1]))
+		return err == nil
+	}
+	label := 0
+	for _, c := range b {
+		switch {
+		case c == '.':
+			if label == 0 {
+				return false
+			}
+			label = 0
+			continue
+		case c <= ' ', c == 0x7f, c == '/', c == '\\':
+			return false
+		}
+		if label++; label > 63 {
+			return false
 		}
 	}
-	return bytes.TrimRight(host, "."), port, valid && len(host) > 0
+	return true
+}
+
+// badPort tells whether an authority names a port that is none.
+func badPort(authority []byte, port int) bool {
+	i := bytes.LastIndexByte(authority, ':')
+	return i >= 0 && bytes.IndexByte(authority[i:], ']') < 0 && (port <= 0 || port > 65535)
 }
 
 func decimal(b []byte) (int, bool) {

@@ -378,12 +378,8 @@ func (z *Inflater) short(b []byte, ok int, bits uint64, have uint) ([]byte, bool
 func (z *Inflater) repeat(back, n int) {
 	from, to := z.used-back, z.used
 	z.used += n
-	if back >= n {
-		copy(z.buf[to:to+n], z.buf[from:from+n])
-		return
-	}
-	for i := range n {
-		z.buf[to+i] = z.buf[from+i]
+	for done := 0; done < n; { // each round doubles what can be copied at once
+		done += copy(z.buf[to+done:to+n], z.buf[from:to+done])
 	}
 }
 
