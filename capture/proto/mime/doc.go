@@ -11,8 +11,7 @@
 //
 // A delimiter line need only begin with the boundary (RFC 2046 5.1.1); of nested boundaries the longest that fits counts. A
 // part is a file when it has a name, when it is said to be an attachment, or when it is base64 of something that is not
-// text. The last line end of a file sent without encoding belongs to the delimiter; quoted-printable keeps it, as Suricata
-// has it. A message/rfc822 part is read as a mail of its own, whatever encoding wraps it; with a name it is a file as well.
+// text. The last line end before a delimiter belongs to the delimiter, in a mail of one part to the mail. A message/rfc822 part is read as a mail of its own, whatever encoding wraps it; with a name it is a file as well.
 // A uuencoded file is found in any text that is not encoded otherwise.
 //
 // Broken input is read as far as it makes sense: bytes that are no base64 are passed over, "=" that begins nothing stays as

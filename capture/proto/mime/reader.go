@@ -58,7 +58,7 @@ type Reader struct {
 	quoted unQuoted
 	links  links
 	uu     *file.File // of a uuencoded file within a text
-	eol    []byte     // held back of a plain file: it may belong to a delimiter
+	eol    []byte     // a line end held back: it may belong to a delimiter
 
 	start bool // the next piece begins a line
 	long  int  // bytes of the line so far
@@ -287,8 +287,14 @@ func (r *Reader) content(b, end []byte, first bool) {
 		if r.long > encodedLineMax {
 			r.opts.Anomaly("mime_long_enc_line")
 		}
+		out = append(out, r.eol...)
 		if out, ok = r.quoted.write(out, b, end); !ok {
 			r.opts.Anomaly("mime_invalid_qp")
+		}
+		r.eol = r.eol[:0]
+		if len(end) > 0 && bytes.HasSuffix(out, end) { // unless the line end was a soft one
+			r.eol = append(r.eol, end...)
+			out = out[:len(out)-len(end)]
 		}
 	default:
 		out = append(append(append(out, r.eol...), b...), end...)
