@@ -13,6 +13,8 @@ func Protocols() []Protocol {
 		dhcp(),
 		ntp(),
 		tftp(),
+		snmp(),
+		ike(),
 	}
 	for i := range list {
 		withFiles(&list[i])

@@ -7,9 +7,11 @@ import (
 	"fengsui/capture/proto/dhcp"
 	"fengsui/capture/proto/dns"
 	"fengsui/capture/proto/http"
+	"fengsui/capture/proto/ike"
 	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/mqtt"
 	"fengsui/capture/proto/ntp"
+	"fengsui/capture/proto/snmp"
 	"fengsui/capture/proto/ssh"
 	"fengsui/capture/proto/tftp"
 	"fengsui/capture/proto/tls"
@@ -54,11 +56,11 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppLDAP, TCP: true, UDP: true, Recognise: known.LDAP},
 		{App: flow.AppSIP, TCP: true, UDP: true, Recognise: known.SIP},
 		{App: flow.AppDCERPC, TCP: true, UDP: true, Recognise: dcerpc.Recognise, New: dcerpc.New},
-		{App: flow.AppSNMP, UDP: true, Recognise: known.SNMP},
+		{App: flow.AppSNMP, UDP: true, Recognise: snmp.Recognise, New: snmp.New},
 		{App: flow.AppNTP, UDP: true, Recognise: ntp.Recognise, New: ntp.New},
 		{App: flow.AppDHCP, UDP: true, Recognise: dhcp.Recognise, New: dhcp.New},
 		{App: flow.AppTFTP, UDP: true, Recognise: tftp.Recognise, New: tftp.New},
-		{App: flow.AppIKE, UDP: true, Recognise: known.IKE},
+		{App: flow.AppIKE, UDP: true, Recognise: ike.Recognise, New: ike.New},
 		{App: flow.AppQUIC, UDP: true, Recognise: known.QUIC},
 		{App: flow.AppBitTorrentDHT, UDP: true, Recognise: known.DHT},
 	}
