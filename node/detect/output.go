@@ -2,73 +2,29 @@ package detect
 
 import (
 	"cmp"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 
 	"fengsui/analyze/alert"
 	"fengsui/analyze/signature"
-	"fengsui/capture/pipeline"
+	"fengsui/capture/eve"
 )
 
 // refusalsListed is how many refused rules are listed one by one without being asked for.
 const refusalsListed = 20
 
-// Summary is what a run amounted to.
-type Summary struct {
-	Packets, Bytes, Flows, Alerts uint64
-	Loaded, Refused               int
-	Elapsed                       time.Duration
-	Invalid, BadChecksum          uint64
-	CutOff                        []string // captures that end inside a packet
-}
-
-func (s *Summary) take(st pipeline.Stats, elapsed time.Duration) {
-	s.Packets, s.Bytes, s.Flows, s.Elapsed = st.Packets, st.Bytes, st.Flows.Created, elapsed
-	s.Invalid, s.BadChecksum = st.Invalid, st.BadChecksum
-}
-
-func (s *Summary) print(w io.Writer) {
-	seconds := s.Elapsed.Seconds()
-	rate := 0.0
-	if seconds > 0 {
-		rate = float64(s.Packets) / seconds
+// appendAlert appends an alert as a line of text, or of EVE.
+func appendAlert(line []byte, a *alert.Alert, asJSON bool) ([]byte, error) {
+	if !asJSON {
+		return fmt.Appendf(line, "%s  [%d:%d:%d] %s  [priority %d]  %s%s %s -> %s\n", a.Time.UTC().Format("2006-01-02T15:04:05.000000Z"),
+			a.GID, a.SID, a.Rev, a.Msg, a.Severity, a.Proto, appText(a), a.Src, a.Dst), nil
 	}
-	fmt.Fprintf(w, "packets %d, bytes %d, flows %d, alerts %d, rules %d loaded %d refused, %.3f s, %.0f packets/s\n",
-		s.Packets, s.Bytes, s.Flows, s.Alerts, s.Loaded, s.Refused, seconds, rate)
-	for _, name := range s.CutOff {
-		fmt.Fprintf(w, "%s ends inside a packet: the file is cut off; everything before was read\n", name)
-	}
-	if s.Invalid > 0 {
-		fmt.Fprintf(w, "%d packets could not be decoded\n", s.Invalid)
-	}
-	if s.BadChecksum > 0 {
-		fmt.Fprintf(w, "%d TCP segments with a wrong checksum were not used; if the capture was taken on a host that leaves checksums to its card, "+
-			"give --checksum-validation=false\n", s.BadChecksum)
-	}
-}
-
-// printer writes alerts as EVE lines or for people.
-func printer(out io.Writer, asJSON bool) func(*alert.Alert) error {
-	var line []byte
-	return func(a *alert.Alert) error {
-		var err error
-		line = line[:0]
-		if asJSON {
-			if line, err = a.AppendEVE(line); err != nil {
-				return err
-			}
-		} else {
-			line = fmt.Appendf(line, "%s  [%d:%d:%d] %s  [priority %d]  %s%s %s -> %s", a.Time.UTC().Format("2006-01-02T15:04:05.000000Z"),
-				a.GID, a.SID, a.Rev, a.Msg, a.Severity, a.Proto, appText(a), a.Src, a.Dst)
-		}
-		line = append(line, '\n')
-		if _, err = out.Write(line); err != nil {
-			return fmt.Errorf("writing alerts: %w", err)
-		}
-		return nil
-	}
+	line, err := a.AppendEVE(line)
+	return append(line, '\n'), err
 }
 
 func appText(a *alert.Alert) string {
@@ -76,6 +32,18 @@ func appText(a *alert.Alert) string {
 		return ""
 	}
 	return "/" + a.AppProto
+}
+
+// eveAlert is an alert as package eve takes it.
+func eveAlert(a *alert.Alert) eve.Alert {
+	extra := append(make([]byte, 0, 80), `{"id":"`...)
+	extra = hex.AppendEncode(extra, a.ID[:])
+	extra = append(extra, `","detector":`...)
+	extra = strconv.AppendQuote(extra, a.Detector)
+	return eve.Alert{
+		Time: a.Time, Action: a.Action, GID: a.GID, SID: a.SID, Rev: a.Rev, Signature: a.Msg, Category: a.Class, Severity: a.Severity,
+		Metadata: a.Metadata, Src: a.Src, Dst: a.Dst, TxID: a.TxID, HasTx: a.HasTx, Extra: append(extra, '}'),
+	}
 }
 
 // printRefusals lists refused rules: each of them when they are few or asked for, else a table by keyword.
@@ -114,3 +82,29 @@ func keywordText(keyword string) string {
 	}
 	return keyword + ": "
 }
+
+// ruleCount is how often a rule alerted.
+type ruleCount struct {
+	id     string // gid:sid:rev
+	msg    string
+	alerts uint64
+}
+
+// topRules lists the rules that alerted most. Rules that a reload has taken away have no text any more.
+func (j *job) topRules() (list []ruleCount, all int) {
+	hits := j.eng.Hits()
+	wanted := map[[2]uint32]int{}
+	for _, h := range hits[:min(len(hits), j.s.top)] {
+		wanted[[2]uint32{h.Rule.GID, h.Rule.SID}] = len(list)
+		list = append(list, ruleCount{id: fmt.Sprintf("%d:%d", h.Rule.GID, h.Rule.SID), alerts: h.Alerts})
+	}
+	j.set.Load().Rules(func(m *signature.Meta) {
+		if i, ok := wanted[[2]uint32{m.GID, m.SID}]; ok {
+			list[i].id, list[i].msg = fmt.Sprintf("%d:%d:%d", m.GID, m.SID, m.Rev), m.Msg
+		}
+	})
+	return list, len(hits)
+}
+
+// since is a run's length for people.
+func since(d time.Duration) string { return fmt.Sprintf("%.3f s", d.Seconds()) }

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -26,55 +25,87 @@ const (
 
 // Run is the command. Alerts go to stdout, everything else to stderr; the result is the exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	s, err := parse(args, stdout, stderr)
-	if errors.Is(err, flag.ErrHelp) {
+	s, err := parse(args, stdout)
+	var file *fileError
+	switch {
+	case errors.Is(err, flag.ErrHelp):
 		return exitDone
-	}
-	if err != nil {
+	case errors.As(err, &file):
 		fmt.Fprintf(stderr, "fengsui detect: %v\n", err)
+		return exitFailed
+	case err != nil:
+		fmt.Fprintf(stderr, "fengsui detect: %v; see `fengsui detect --help`\n", err)
 		return exitUsage
 	}
-	if err := run(ctx, s, stdout, stderr); err != nil {
+	if err := run(ctx, s, stdout, &locked{w: stderr}); err != nil {
 		fmt.Fprintf(stderr, "fengsui detect: %v\n", err)
 		return exitFailed
 	}
 	return exitDone
 }
 
+// run does what the settings ask.
 func run(ctx context.Context, s *settings, stdout, stderr io.Writer) error {
-	for _, name := range s.pcaps { // a wrong file is told before minutes of work
+	if err := checkTraffic(s); err != nil { // a wrong file is told before minutes of work
+		return err
+	}
+	names := &signature.Names{}
+	set, refusals, err := loadNamed(s, names)
+	if err != nil {
+		return err
+	}
+	j, err := newJob(s, set, names, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	j.refused = len(refusals)
+	printRefusals(stderr, refusals, s.refused)
+	err = j.run(ctx)
+	if closeErr := j.close(); err == nil {
+		err = closeErr
+	}
+	sum := j.summary()
+	sum.print(stderr)
+	return err
+}
+
+func checkTraffic(s *settings) error {
+	if err := checkFilter(s.filter); err != nil {
+		return err
+	}
+	if s.iface != "" {
+		return source.CheckInterface(s.iface)
+	}
+	for _, name := range s.pcaps {
 		if name == "-" {
 			continue
 		}
-		if _, err := os.Stat(name); err != nil {
+		info, err := os.Stat(name)
+		if err != nil {
 			return fmt.Errorf("capture: %w", err)
+		}
+		if info.IsDir() {
+			continue
 		}
 		if err := source.CheckPcapFile(name); err != nil {
 			return err
 		}
 	}
-	set, refusals, err := load(s)
-	if err != nil {
-		return err
-	}
-	out := bufio.NewWriterSize(stdout, 1<<16)
-	sum, err := Traffic(ctx, set, s.pcaps, s.pipeline(), printer(out, s.json))
-	if flushErr := out.Flush(); err == nil && flushErr != nil {
-		err = fmt.Errorf("writing alerts: %w", flushErr)
-	}
-	sum.Loaded, sum.Refused = set.Len(), len(refusals)
-	printRefusals(stderr, refusals, s.refused)
-	sum.print(stderr)
-	return err
+	return nil
 }
 
 // load reads everything rules need and compiles them.
 func load(s *settings) (*signature.Set, []signature.Refusal, error) {
+	return loadNamed(s, nil)
+}
+
+// loadNamed does so with the names of an earlier set, so that flowbits keep their meaning.
+func loadNamed(s *settings, names *signature.Names) (*signature.Set, []signature.Refusal, error) {
 	f, err := readRules(s.rules)
 	if err != nil {
 		return nil, nil, err
 	}
-	opt := signature.Options{HomeNet: s.homeNet, ExternalNet: s.external, Vars: s.vars, ReadFile: f.read}
+	opt := signature.Options{HomeNet: s.homeNet, ExternalNet: s.external, Vars: s.vars, ReadFile: f.read, Names: names}
 	if s.thresholds != "" {
 		text, err := readLimited(s.thresholds, dataFileBytesMax)
 		if err != nil {
@@ -97,7 +128,7 @@ func (s *settings) pipeline() pipeline.Config {
 	return pipeline.Config{IgnoreChecksums: !s.checksums, Midstream: s.midstream, AsyncOneside: s.async}
 }
 
-// Traffic runs captures through a rule set. emit is called for each alert, in order.
+// Traffic runs captures through a rule set, in one worker. emit is called for each alert, in order.
 func Traffic(ctx context.Context, set *signature.Set, pcaps []string, cfg pipeline.Config, emit func(*alert.Alert) error) (Summary, error) {
 	var sum Summary
 	var failed error

@@ -1,0 +1,245 @@
+package detect
+
+import (
+	"bufio"
+	"context"
+	"crypto/md5"  //nolint:gosec // a name for a file that lists of known files use
+	"crypto/sha1" //nolint:gosec // as above
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fengsui/analyze/alert"
+	"fengsui/analyze/engine"
+	"fengsui/analyze/signature"
+	"fengsui/capture/eve"
+	"fengsui/capture/event"
+	"fengsui/capture/file"
+	"fengsui/capture/pipeline"
+	"fengsui/capture/source"
+)
+
+// job is one run of the command: an engine, its workers, and where results go.
+type job struct {
+	s      *settings
+	eng    *engine.Engine
+	set    atomic.Pointer[signature.Set]
+	names  *signature.Names
+	shared *signature.Shared
+	stderr io.Writer
+
+	alertsTo *bufio.Writer // nil when EVE has standard output
+	alertsMu sync.Mutex
+	eveOut   *eve.Output
+	eveBuf   *bufio.Writer
+	eveFile  *os.File
+	store    *file.Store
+	lanesMu  sync.Mutex
+	lanes    []*lane
+	sources  []source.Source
+	alerts   atomic.Uint64
+	refused  int
+	begun    time.Time
+	elapsed  time.Duration
+	cutOff   []string
+
+	errMu sync.Mutex
+	err   error // of writing results
+
+	broken atomic.Bool // err is set
+}
+
+// lane is one worker.
+type lane struct {
+	j    *job
+	pipe *pipeline.Pipeline
+	log  *eve.Logger
+	line []byte
+	now  atomic.Int64 // packet time reached, Unix nanoseconds
+}
+
+// newJob opens what results go to. Nothing runs yet.
+func newJob(s *settings, set *signature.Set, names *signature.Names, stdout, stderr io.Writer) (*job, error) {
+	j := &job{s: s, names: names, shared: &signature.Shared{}, stderr: stderr}
+	j.set.Store(set)
+	j.eng = engine.New(j.ruleset(set))
+	switch {
+	case s.eve == "-":
+		j.eveBuf = bufio.NewWriterSize(stdout, 1<<18)
+	case s.eve != "":
+		f, err := os.OpenFile(s.eve, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640) //nolint:gosec // named by the operator; readable by the group that collects logs
+		if err != nil {
+			return nil, fmt.Errorf("EVE file: %w", err)
+		}
+		j.eveFile, j.eveBuf = f, bufio.NewWriterSize(f, 1<<18)
+	}
+	if j.eveBuf != nil {
+		j.eveOut = eve.NewOutput(j.eveBuf)
+	}
+	if s.eve != "-" {
+		j.alertsTo = bufio.NewWriterSize(stdout, 1<<16)
+	}
+	if s.extract != "" {
+		store, err := file.OpenStore(file.StoreConfig{Dir: s.extract})
+		if err != nil {
+			return nil, fmt.Errorf("extract: %w", err)
+		}
+		j.store = store
+	}
+	return j, nil
+}
+
+func (j *job) ruleset(set *signature.Set) *engine.Ruleset {
+	return &engine.Ruleset{Detectors: []engine.Detector{signature.NewDetector(set, j.shared)}}
+}
+
+// config is what each worker's pipeline gets.
+func (j *job) config() pipeline.Config {
+	cfg := j.s.pipeline()
+	if j.eveOut != nil && j.s.types.Has("fileinfo") || j.store != nil || j.s.eve != "" {
+		cfg.Files = &file.Config{Store: j.store, StoreAll: j.store != nil, Digests: []file.Digest{
+			{Name: "md5", New: md5.New}, {Name: "sha1", New: sha1.New}, {Name: "sha256", New: sha256.New},
+		}}
+	}
+	return cfg
+}
+
+// newLane makes a worker.
+func (j *job) newLane() *lane {
+	l := &lane{j: j}
+	insp := []pipeline.Inspector{j.eng.NewWorker(l.alert)}
+	if j.eveOut != nil {
+		l.log = eve.NewLogger(eve.Config{Types: j.s.types, Interface: j.s.iface, Payload: j.s.payload, Packet: j.s.packet}, j.eveOut)
+		insp = append(insp, l.log)
+	}
+	var sink pipeline.Sink
+	if j.store != nil {
+		sink = nothing{} // files go to the store with their event
+	}
+	l.pipe = pipeline.New(j.config(), insp, sink)
+	j.lanesMu.Lock()
+	j.lanes = append(j.lanes, l)
+	j.lanesMu.Unlock()
+	return l
+}
+
+// nothing is a sink for events that nobody reads.
+type nothing struct{}
+
+func (nothing) Event(*event.Event) {}
+
+// alert takes an alert of this worker.
+func (l *lane) alert(a *alert.Alert) {
+	j := l.j
+	j.alerts.Add(1)
+	if l.log != nil {
+		l.log.Alert(eveAlert(a))
+	}
+	if j.alertsTo == nil {
+		return
+	}
+	line, err := appendAlert(l.line[:0], a, j.s.json)
+	l.line = line
+	if err == nil {
+		j.alertsMu.Lock()
+		_, err = j.alertsTo.Write(line)
+		if err == nil && j.s.iface != "" { // somebody is looking
+			err = j.alertsTo.Flush()
+		}
+		j.alertsMu.Unlock()
+	}
+	if err != nil {
+		j.fail(fmt.Errorf("writing alerts: %w", err))
+	}
+}
+
+func (j *job) fail(err error) {
+	j.errMu.Lock()
+	defer j.errMu.Unlock()
+	if j.err == nil {
+		j.err = err
+	}
+	j.broken.Store(true)
+}
+
+// problem is the first error of writing results.
+func (j *job) problem() error {
+	j.errMu.Lock()
+	defer j.errMu.Unlock()
+	if j.err == nil && j.eveOut != nil {
+		j.err = j.eveOut.Err()
+	}
+	return j.err
+}
+
+// run takes the traffic through the workers until it ends or ctx does. Interrupting a live capture is its regular end.
+func (j *job) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var beside sync.WaitGroup
+	j.begun = time.Now()
+	if j.store != nil {
+		beside.Go(func() {
+			if err := j.store.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				j.fail(fmt.Errorf("extract: %w", err))
+			}
+		})
+	}
+	ready := make(chan struct{})
+	beside.Go(func() { j.reloads(ctx, ready) })
+	<-ready
+	beside.Go(func() { j.reports(ctx) })
+	err := j.traffic(ctx)
+	j.elapsed = time.Since(j.begun)
+	interrupted := ctx.Err()
+	stop()
+	beside.Wait()
+	if j.s.iface != "" {
+		interrupted = nil
+	}
+	return errors.Join(err, interrupted)
+}
+
+// close writes what has gathered.
+func (j *job) close() error {
+	for _, l := range j.lanes {
+		if l.log != nil {
+			if err := l.log.Flush(); err != nil {
+				j.fail(err)
+			}
+		}
+	}
+	if j.eveOut != nil && j.s.types.Has("stats") {
+		eve.WriteStats(j.eveOut, j.s.iface, j.totals())
+	}
+	for _, w := range []*bufio.Writer{j.alertsTo, j.eveBuf} {
+		if w != nil {
+			if err := w.Flush(); err != nil {
+				j.fail(fmt.Errorf("writing results: %w", err))
+			}
+		}
+	}
+	if j.eveFile != nil {
+		if err := j.eveFile.Close(); err != nil {
+			j.fail(fmt.Errorf("EVE file: %w", err))
+		}
+	}
+	return j.problem()
+}
+
+// locked lets the workers and the reports share standard error.
+type locked struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}
