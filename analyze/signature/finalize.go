@@ -106,6 +106,9 @@ func (w *Worker) report(m *match, action Action) {
 		a.TxID, a.HasTx = m.tx.ID(), true
 	}
 	w.emit(a)
+	if len(s.tags) > 0 {
+		w.tag(s)
+	}
 }
 
 func protoName(p *packet.Packet) string {

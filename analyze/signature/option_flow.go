@@ -23,6 +23,7 @@ func flowKeywords() map[string]keyword {
 		})},
 		"flow.pkts":          {value: valueNeeded, parse: optFlowSides(func(c *flow.Counters) uint64 { return c.Packets })},
 		"flow.bytes":         {value: valueNeeded, parse: optFlowSides(func(c *flow.Counters) uint64 { return c.Bytes })},
+		"flow.elephant":      {value: valueNeeded, parse: optElephant},
 		"app-layer-protocol": {value: valueNeeded, parse: optAppProto},
 	}
 }

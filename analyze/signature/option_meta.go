@@ -22,6 +22,7 @@ func metaKeywords() map[string]keyword {
 		"alert":     {value: valueNone, parse: optAlert, addressOK: true},
 		"requires":  {value: valueNeeded, parse: optRequires, addressOK: true},
 		"prefilter": {value: valueNone, parse: ignore, addressOK: true}, // a hint on speed: ours are chosen without it
+		"bypass":    {value: valueNone, parse: optBypass},
 		"tag":       {value: valueNeeded, parse: optTag, addressOK: true},
 	}
 }
@@ -112,29 +113,6 @@ func optAlert(b *builder, _ rule.Option) error {
 	}
 	b.out.acceptsPass = true
 	return nil
-}
-
-// optTag is read and has no effect on detection: it asks for later packets to be logged, which evidence capture does by flow.
-func optTag(_ *builder, o rule.Option) error {
-	scope, rest, _ := strings.Cut(o.Value, ",")
-	if scope = strings.TrimSpace(scope); scope != "session" && scope != "host" {
-		return atOffset(0, "tag is session or host")
-	}
-	if rest == "" {
-		return nil
-	}
-	fields := strings.Split(rest, ",")
-	if len(fields) < 2 || len(fields) > 3 {
-		return atOffset(0, "want tag:session|host,count,packets|bytes|seconds[,src|dst]")
-	}
-	if _, err := parseUint(strings.TrimSpace(fields[0]), 1<<32-1); err != nil {
-		return err
-	}
-	switch strings.TrimSpace(fields[1]) {
-	case "packets", "bytes", "seconds":
-		return nil
-	}
-	return atOffset(0, "tag counts packets, bytes or seconds")
 }
 
 // engineMajor is the Suricata release whose rules we read.

@@ -176,6 +176,7 @@ type sig struct {
 
 	effects    []effect
 	marks      []func(v *field.View)
+	tags       []tagSpec
 	thresholds []track.Spec
 	filter     *track.Spec // detection_filter
 	rate       []rate

@@ -20,6 +20,7 @@ type Shared struct {
 	thresholds track.Thresholds
 	rates      track.Rate
 	bits       track.Bits
+	tags       hostTags
 }
 
 // Stats counts a worker's work.
@@ -61,6 +62,7 @@ type Worker struct {
 	other   field.View     // the other side of the transaction being judged
 	matched []match
 	spare   []*txState // to be used again
+	tagged  TaggedPacket
 }
 
 // chunk is a piece of stream kept until the packet is judged.
@@ -83,6 +85,7 @@ type flowState struct {
 	set      *Set        // that the following belong to
 	paid     [2][]uint32 // rules on transactions whose payload part has matched
 	pass     bool        // a pass rule let the flow go
+	rare     *rareState  // nil for nearly all flows
 
 	decided [2]uint64 // packets the flow had, plus one, when the protocol of a direction was seen to be decided; 0 before
 }
@@ -155,6 +158,9 @@ func (w *Worker) Packet(p *packet.Packet, f *flow.Flow, dir flow.Direction) {
 		if len(w.matched) > 0 {
 			w.finish()
 		}
+	}
+	if w.tagged != nil {
+		w.showTagged()
 	}
 	w.chunks, w.views, w.bytes = w.chunks[:0], w.views[:0], w.bytes[:0]
 	w.p, w.f, w.fs = nil, nil, nil
