@@ -31,7 +31,7 @@ func (p *Packet) inherit(outer *Packet, data []byte) {
 	*p = Packet{
 		Time: outer.Time, Number: outer.Number, Data: data, OrigLen: len(data), Link: outer.Link,
 		SrcMAC: outer.SrcMAC, DstMAC: outer.DstMAC, HasMAC: outer.HasMAC, VLAN: outer.VLAN, VLANs: outer.VLANs,
-		Depth: outer.Depth,
+		Depth: outer.Depth, VNI: outer.VNI,
 	}
 }
 
@@ -107,9 +107,17 @@ func (p *Packet) decodeTransport() Event {
 		}
 		return p.decodeICMPv6(b)
 	}
-	if p.Proto == ProtoSCTP && len(b) >= 12 {
+	switch p.Proto {
+	case ProtoSCTP:
+		if len(b) < 12 {
+			return p.fail(EventSCTPTooSmall)
+		}
 		p.SrcPort = binary.BigEndian.Uint16(b)
 		p.DstPort = binary.BigEndian.Uint16(b[2:])
+	case ProtoESP:
+		if len(b) < 8 {
+			return p.fail(EventESPTooSmall)
+		}
 	}
 	p.Payload = b
 	return EventNone

@@ -1,7 +1,8 @@
 // Package packet decodes one frame into a reusable Packet without allocating: link layer (Ethernet with VLAN and QinQ
-// tags, Linux cooked v1 and v2, BSD loopback, raw IP, PPP, Cisco HDLC, PPPoE sessions, MPLS), IPv4 with options and
-// fragments, IPv6 with bounded extension headers, TCP with options, UDP, ICMP and ICMPv6. Tunnel tells what a
-// packet carries inside (GRE, IP in IP, VXLAN, GENEVE, Teredo), Defragmenter puts fragments together.
+// tags, Linux cooked v1 and v2, BSD loopback, raw IP, PPP, Cisco HDLC, PPPoE sessions, MPLS, NSH, 802.1ah, VN-Tag,
+// FabricPath; PPPoE discovery and ARP are checked), IPv4 with options and fragments, IPv6 with bounded extension headers,
+// TCP with options, UDP, ICMP and ICMPv6, SCTP's ports. DecodeInner tells what a packet carries inside (GRE versions 0
+// and 1, ERSPAN II, IP in IP, 6in4, VXLAN, GENEVE, Teredo), Defragmenter puts fragments together.
 //
 // It does not know flows and keeps no packet: everything in a Packet refers to the bytes handed to Decode, which belong
 // to the caller. Malformed input never panics; it sets an Event (named as the rule language's decode-event names it) and,
@@ -11,7 +12,7 @@
 //
 // # Limits
 //
-// VLAN tags: 3. MPLS labels: 16. IPv6 extension headers: 16. Fragment trackers, bytes and time: see DefragLimits.
+// VLAN tags: 3. MPLS labels: 16. Headers that lead to another Ethernet header or type: 4. Tunnels inside each other: 8. IPv6 extension headers: 16. Fragment trackers, bytes and time: see DefragLimits.
 //
 // # Overlapping fragments
 //

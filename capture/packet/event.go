@@ -100,6 +100,48 @@ const (
 	EventIPv4InIPv6Version
 	EventIPv6InIPv6TooSmall
 	EventIPv6InIPv6Version
+	EventPPPVJUTooSmall
+	EventPPPIPv4TooSmall
+	EventPPPIPv6TooSmall
+	EventMPLSPacketTooSmall
+	EventMPLSRouterAlert
+	EventMPLSImplicitNull
+	EventMPLSReserved
+	EventNSHVersion
+	EventNSHLength
+	EventNSHReservedType
+	EventNSHUnsupportedType
+	EventVNTagTooSmall
+	EventVNTagUnknownType
+	EventIEEE8021ahTooSmall
+	EventDCETooSmall
+	EventARPTooSmall
+	EventARPHardware
+	EventARPProtocol
+	EventARPInvalid
+	EventARPHardwareSize
+	EventARPProtocolSize
+	EventARPOpcode
+	EventSCTPTooSmall
+	EventESPTooSmall
+	EventICMPEmbeddedTruncated
+	EventICMPEmbeddedVersion
+	EventICMPv6EmbeddedTruncated
+	EventICMPv6EmbeddedVersion
+	EventGREv0Recursion
+	EventGREv0Flags
+	EventGREv0Route
+	EventGREv1Checksum
+	EventGREv1Routing
+	EventGREv1StrictRoute
+	EventGREv1Recursion
+	EventGREv1Flags
+	EventGREv1NoKey
+	EventGREv1Protocol
+	EventGREv1HeaderTooBig
+	EventERSPANTooSmall
+	EventERSPANVersion
+	EventERSPANVLANLayers
 	EventCount // not an event: how many there are
 )
 
@@ -110,7 +152,7 @@ var eventNames = [EventCount]string{
 	EventEthernetUnknownType: "ethernet.unknown_ethertype",
 	EventVLANTooSmall:        "vlan.header_too_small", EventVLANUnknownType: "vlan.unknown_type", EventVLANTooManyLayers: "vlan.too_many_layers",
 	EventSLLTooSmall: "sll.pkt_too_small", EventSLL2TooSmall: "sll2.pkt_too_small",
-	EventNullTooSmall: "null.pkt_too_small", EventNullUnsupported: "null.unsupported_type",
+	EventNullTooSmall: "ltnull.pkt_too_small", EventNullUnsupported: "ltnull.unsupported_type",
 	EventPPPTooSmall: "ppp.pkt_too_small", EventPPPUnsupported: "ppp.unsup_proto", EventPPPWrongType: "ppp.wrong_type",
 	EventPPPoETooSmall: "pppoe.pkt_too_small", EventPPPoEWrongCode: "pppoe.wrong_code", EventPPPoEMalformedTags: "pppoe.malformed_tags",
 	EventCHDLCTooSmall: "chdlc.pkt_too_small",
@@ -148,7 +190,49 @@ var eventNames = [EventCount]string{
 	EventVXLANUnknownPayload: "vxlan.unknown_payload_type", EventGeneveUnknownPayload: "geneve.unknown_payload_type",
 	EventTunnelTooDeep:      "too_many_layers",
 	EventIPv4InIPv6TooSmall: "ipv6.ipv4_in_ipv6_too_small", EventIPv4InIPv6Version: "ipv6.ipv4_in_ipv6_wrong_version",
-	EventIPv6InIPv6TooSmall: "ipv6.ipv6_in_ipv6_too_small", EventIPv6InIPv6Version: "ipv6.ipv6_in_ipv6_wrong_version",
+	EventPPPVJUTooSmall:          "ppp.vju_pkt_too_small",
+	EventPPPIPv4TooSmall:         "ppp.ip4_pkt_too_small",
+	EventPPPIPv6TooSmall:         "ppp.ip6_pkt_too_small",
+	EventMPLSPacketTooSmall:      "mpls.pkt_too_small",
+	EventMPLSRouterAlert:         "mpls.bad_label_router_alert",
+	EventMPLSImplicitNull:        "mpls.bad_label_implicit_null",
+	EventMPLSReserved:            "mpls.bad_label_reserved",
+	EventNSHVersion:              "nsh.unsupported_version",
+	EventNSHLength:               "nsh.bad_header_length",
+	EventNSHReservedType:         "nsh.reserved_type",
+	EventNSHUnsupportedType:      "nsh.unsupported_type",
+	EventVNTagTooSmall:           "vntag.header_too_small",
+	EventVNTagUnknownType:        "vntag.unknown_type",
+	EventIEEE8021ahTooSmall:      "ieee8021ah.header_too_small",
+	EventDCETooSmall:             "dce.pkt_too_small",
+	EventARPTooSmall:             "arp.pkt_too_small",
+	EventARPHardware:             "arp.unsupported_hardware",
+	EventARPProtocol:             "arp.unsupported_protocol",
+	EventARPInvalid:              "arp.invalid_pkt",
+	EventARPHardwareSize:         "arp.invalid_hardware_size",
+	EventARPProtocolSize:         "arp.invalid_protocol_size",
+	EventARPOpcode:               "arp.unsupported_opcode",
+	EventSCTPTooSmall:            "sctp.pkt_too_small",
+	EventESPTooSmall:             "esp.pkt_too_small",
+	EventICMPEmbeddedTruncated:   "icmpv4.ipv4_trunc_pkt",
+	EventICMPEmbeddedVersion:     "icmpv4.ipv4_unknown_ver",
+	EventICMPv6EmbeddedTruncated: "icmpv6.ipv6_trunc_pkt",
+	EventICMPv6EmbeddedVersion:   "icmpv6.ipv6_unknown_version",
+	EventGREv0Recursion:          "gre.version0_recur",
+	EventGREv0Flags:              "gre.version0_flags",
+	EventGREv0Route:              "gre.version0_malformed_sre_hdr",
+	EventGREv1Checksum:           "gre.version1_chksum",
+	EventGREv1Routing:            "gre.version1_route",
+	EventGREv1StrictRoute:        "gre.version1_ssr",
+	EventGREv1Recursion:          "gre.version1_recur",
+	EventGREv1Flags:              "gre.version1_flags",
+	EventGREv1NoKey:              "gre.version1_no_key",
+	EventGREv1Protocol:           "gre.version1_wrong_protocol",
+	EventGREv1HeaderTooBig:       "gre.version1_hdr_too_big",
+	EventERSPANTooSmall:          "erspan.header_too_small",
+	EventERSPANVersion:           "erspan.unsupported_version",
+	EventERSPANVLANLayers:        "erspan.too_many_vlan_layers",
+	EventIPv6InIPv6TooSmall:      "ipv6.ipv6_in_ipv6_too_small", EventIPv6InIPv6Version: "ipv6.ipv6_in_ipv6_wrong_version",
 }
 
 // String returns the event's name as decode-event takes it ("ipv4.trunc_pkt").
@@ -159,8 +243,19 @@ func (e Event) String() string {
 	return "unknown"
 }
 
+// formerNames are names of older rule files. Never written.
+var formerNames = map[string]Event{
+	"udp.hlen_invalid":               EventUDPLenInvalid,
+	"gre.version1_malformed_sre_hdr": EventGREv1Routing, // a version 1 header with routing is refused before its entries are read
+	"ipv4.frag.too_large":            EventIPv4FragTooLarge, "ipv4.frag.overlap": EventIPv4FragOverlap,
+	"ipv6.frag.too_large": EventIPv6FragTooLarge, "ipv6.frag.overlap": EventIPv6FragOverlap,
+}
+
 // ParseEvent finds a decode event by name.
 func ParseEvent(name string) (Event, bool) {
+	if e, ok := formerNames[name]; ok {
+		return e, true
+	}
 	for e := Event(1); e < EventCount; e++ {
 		if eventNames[e] == name {
 			return e, true
@@ -170,7 +265,7 @@ func ParseEvent(name string) (Event, bool) {
 }
 
 // EventSet is a set of decode events.
-type EventSet [2]uint64
+type EventSet [3]uint64
 
 // Add puts e into the set.
 func (s *EventSet) Add(e Event) { s[e>>6] |= 1 << (e & 63) }
@@ -179,4 +274,4 @@ func (s *EventSet) Add(e Event) { s[e>>6] |= 1 << (e & 63) }
 func (s *EventSet) Has(e Event) bool { return s[e>>6]&(1<<(e&63)) != 0 }
 
 // Empty tells whether nothing was found.
-func (s *EventSet) Empty() bool { return s[0]|s[1] == 0 }
+func (s *EventSet) Empty() bool { return s[0]|s[1]|s[2] == 0 }

@@ -22,8 +22,23 @@ func (p *Packet) decodeICMPv4(b []byte) Event {
 		p.Events.Add(EventICMPUnknownType)
 	} else if h.Code > codeMax {
 		p.Events.Add(EventICMPUnknownCode)
+	} else {
+		switch h.Type {
+		case 3, 4, 5, 11, 12: // errors quote the packet they speak of
+			p.checkQuoted(4, 20, EventICMPEmbeddedTruncated, EventICMPEmbeddedVersion)
+		}
 	}
 	return EventNone
+}
+
+// checkQuoted looks at the IP header inside an ICMP error.
+func (p *Packet) checkQuoted(version byte, header int, truncated, wrong Event) {
+	switch b := p.Payload; {
+	case len(b) < header:
+		p.Events.Add(truncated)
+	case b[0]>>4 != version:
+		p.Events.Add(wrong)
+	}
 }
 
 // icmpv4Codes tells whether a type is assigned and its highest code (IANA icmp-parameters).
@@ -99,5 +114,7 @@ func (p *Packet) checkICMPv6Type(t, code uint8) {
 	}
 	if code > codeMax {
 		p.Events.Add(EventICMPv6UnknownCode)
+	} else if t <= 4 {
+		p.checkQuoted(6, 40, EventICMPv6EmbeddedTruncated, EventICMPv6EmbeddedVersion)
 	}
 }

@@ -86,8 +86,7 @@ func (p *Packet) decodeExtensions(next byte, b []byte) Event {
 			next, b = b[0], b[n:]
 		case 50:
 			p.noteOnce(ExtESP, EventIPv6ExtDuplicateEH)
-			p.Payload = b
-			return EventNone
+			return p.decodeTransport()
 		case 59:
 			p.ExtHdrs |= ExtNone
 			if len(b) > 0 {

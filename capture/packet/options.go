@@ -48,6 +48,9 @@ func ipOptBit(t byte) uint16 {
 
 func (p *Packet) decodeIPv4Options() {
 	b := p.IPOptions
+	if len(b)%8 != 0 {
+		p.Events.Add(EventIPv4OptPadRequired) // allowed by RFC 791; the rule language has a name for it
+	}
 	for len(b) > 0 {
 		switch b[0] {
 		case 0:

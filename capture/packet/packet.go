@@ -165,7 +165,8 @@ type Packet struct {
 
 	Invalid Event  // the event that stopped decoding, EventNone for a readable packet
 	Depth   uint8  // how many tunnels this packet was inside
-	VNI     uint32 // network identifier of a VXLAN or GENEVE tunnel this packet carries
+	shims   uint8  // headers inside each other that led to another Ethernet type
+	VNI     uint32 // network identifier of the VXLAN or GENEVE tunnel this packet was inside
 	// Events are the malformations and oddities seen while decoding.
 	Events EventSet
 

@@ -64,7 +64,7 @@ func TestDecode(t *testing.T) {
 		{"mpls", packet.LinkEthernet, packettest.Ethernet(0x8847, append([]byte{0, 1, 0, 64, 0, 1, 1, 64}, tcp4("m")...)), func(p *packet.Packet) bool {
 			return string(p.Payload) == "m"
 		}},
-		{"nsh", packet.LinkEthernet, packettest.Ethernet(0x894f, append([]byte{0, 2, 1, 1, 0, 0, 0, 0}, tcp4("h")...)), func(p *packet.Packet) bool {
+		{"nsh", packet.LinkEthernet, packettest.Ethernet(0x894f, append([]byte{0, 2, 2, 1, 0, 0, 0, 0}, tcp4("h")...)), func(p *packet.Packet) bool {
 			return string(p.Payload) == "h"
 		}},
 		{"icmp echo", packet.LinkRaw, packettest.IP(v4a, v4b, 1, packettest.ICMP(v4a, v4b, 8, 0, []byte{0, 7, 0, 9, 'x'})), func(p *packet.Packet) bool {
@@ -73,7 +73,7 @@ func TestDecode(t *testing.T) {
 		{"icmpv6 echo", packet.LinkRaw, packettest.IP(v6a, v6b, 58, packettest.ICMP(v6a, v6b, 128, 0, []byte{0, 7, 0, 9, 'x'})), func(p *packet.Packet) bool {
 			return p.Kind == packet.KindICMPv6 && p.ICMP.HasID && p.TransportChecksum() == packet.ChecksumGood
 		}},
-		{"arp is fine", packet.LinkEthernet, packettest.Ethernet(0x0806, make([]byte, 28)), func(p *packet.Packet) bool { return p.Kind == packet.KindNone && p.Events.Empty() }},
+		{"arp is fine", packet.LinkEthernet, packettest.Ethernet(0x0806, append([]byte{0, 1, 8, 0, 6, 4, 0, 1}, make([]byte, 20)...)), func(p *packet.Packet) bool { return p.Kind == packet.KindNone && p.Events.Empty() }},
 		{"options", packet.LinkRaw, packettest.IP4{Src: v4a, Dst: v4b, Proto: 17, Options: []byte{7, 7, 4, 0, 0, 0, 0, 0}}.Packet(packettest.UDP(netip.AddrPortFrom(v4a, 1), netip.AddrPortFrom(v4b, 2), nil)), func(p *packet.Packet) bool {
 			return p.IPOpts&packet.IPOptRR != 0 && p.IPOpts&packet.IPOptEOL != 0 && p.Kind == packet.KindUDP
 		}},

@@ -57,6 +57,15 @@ func (p *Packet) enter(inner *Packet, etherType uint16, b []byte) bool {
 	return true
 }
 
+// enterVNI does the same for a tunnel with a network identifier.
+func (p *Packet) enterVNI(inner *Packet, vni uint32, etherType uint16, b []byte) bool {
+	own := p.VNI
+	p.VNI = vni // for inner to inherit
+	ok := p.enter(inner, etherType, b)
+	p.VNI = own
+	return ok
+}
+
 func (p *Packet) decodeIPIP(inner *Packet) bool {
 	b := p.IPPayload
 	if p.Proto == ProtoIPIP {
@@ -89,38 +98,18 @@ func (p *Packet) decodeGRE(inner *Packet) bool {
 		return false
 	}
 	flags, proto := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
-	n := 4
+	var n int
+	var e Event
 	switch flags & 7 {
 	case 0:
-		if flags&0xc000 != 0 { // checksum or routing present: both fields are there
-			n += 4
-		}
-		if flags&0x2000 != 0 {
-			n += 4
-		}
-		if flags&0x1000 != 0 {
-			n += 4
-		}
-		if flags&0x4000 != 0 {
-			if n = skipGRERoutes(b, n); n < 0 {
-				p.Events.Add(EventGREHeaderTooBig)
-				return false
-			}
-		}
+		n, e = greHeader0(b, flags)
 	case 1:
-		n += 4
-		if flags&0x1000 != 0 {
-			n += 4
-		}
-		if flags&0x0080 != 0 {
-			n += 4
-		}
+		n, e = greHeader1(b, flags, proto)
 	default:
-		p.Events.Add(EventGREWrongVersion)
-		return false
+		e = EventGREWrongVersion
 	}
-	if n > len(b) {
-		p.Events.Add(EventGREHeaderTooBig)
+	if e != EventNone {
+		p.Events.Add(e)
 		return false
 	}
 	b = b[n:]
@@ -128,19 +117,112 @@ func (p *Packet) decodeGRE(inner *Packet) bool {
 	case EtherTypeIPv4, EtherTypeIPv6, EtherTypeTEB, EtherTypeVLAN, EtherTypeMPLS:
 		return p.enter(inner, proto, b)
 	case 0x880b: // PPP
-		if len(b) == 0 || p.Depth >= TunnelDepthMax {
+		if len(b) == 0 {
+			return false
+		}
+		if p.Depth >= TunnelDepthMax {
+			p.Events.Add(EventTunnelTooDeep)
 			return false
 		}
 		inner.inherit(p, b)
 		inner.Depth = p.Depth + 1
 		inner.decodePPP(b)
 		return true
-	case 0x88be: // ERSPAN type II (with a sequence number): 8 bytes, then Ethernet. Type I has no header of its own.
-		if flags&0x1000 != 0 && len(b) > 8 {
-			return p.enter(inner, EtherTypeTEB, b[8:])
+	case 0x88be: // ERSPAN type II has a sequence number. Type I has no header of its own and cannot be told from noise.
+		if flags&0x1000 != 0 {
+			return p.decodeERSPAN(inner, b)
 		}
 	}
 	return false
+}
+
+// greHeader0 returns where the payload of a version 0 header begins.
+func greHeader0(b []byte, flags uint16) (int, Event) {
+	n := 4
+	switch {
+	case flags&0x0700 != 0:
+		return 0, EventGREv0Recursion
+	case flags&0x00f8 != 0:
+		return 0, EventGREv0Flags
+	}
+	if flags&0xc000 != 0 { // checksum or routing present: both fields are there
+		n += 4
+	}
+	if flags&0x2000 != 0 {
+		n += 4
+	}
+	if flags&0x1000 != 0 {
+		n += 4
+	}
+	if n > len(b) {
+		return 0, EventGREHeaderTooBig
+	}
+	if flags&0x4000 != 0 {
+		if n = skipGRERoutes(b, n); n < 0 || n > len(b) {
+			return 0, EventGREv0Route
+		}
+	}
+	return n, EventNone
+}
+
+// greHeader1 returns where the payload of a version 1 header begins.
+func greHeader1(b []byte, flags, proto uint16) (int, Event) {
+	switch {
+	case flags&0x8000 != 0:
+		return 0, EventGREv1Checksum
+	case flags&0x4000 != 0:
+		return 0, EventGREv1Routing
+	case flags&0x0800 != 0:
+		return 0, EventGREv1StrictRoute
+	case flags&0x0700 != 0:
+		return 0, EventGREv1Recursion
+	case flags&0x0078 != 0:
+		return 0, EventGREv1Flags
+	case proto != 0x880b:
+		return 0, EventGREv1Protocol
+	case flags&0x2000 == 0:
+		return 0, EventGREv1NoKey
+	}
+	n := 8
+	if flags&0x1000 != 0 {
+		n += 4
+	}
+	if flags&0x0080 != 0 {
+		n += 4
+	}
+	if n > len(b) {
+		return 0, EventGREv1HeaderTooBig
+	}
+	return n, EventNone
+}
+
+// decodeERSPAN reads the header of type II: version and VLAN, then the mirrored frame.
+func (p *Packet) decodeERSPAN(inner *Packet, b []byte) bool {
+	if len(b) < 8 {
+		p.Events.Add(EventERSPANTooSmall)
+		return false
+	}
+	head := binary.BigEndian.Uint16(b)
+	vlan := head & 0x0fff
+	switch {
+	case head>>12 != 1:
+		p.Events.Add(EventERSPANVersion)
+		return false
+	case vlan != 0 && p.VLANs == len(p.VLAN):
+		p.Events.Add(EventERSPANVLANLayers)
+		return false
+	case p.Depth >= TunnelDepthMax:
+		p.Events.Add(EventTunnelTooDeep)
+		return false
+	}
+	inner.inherit(p, b[8:])
+	inner.Depth = p.Depth + 1
+	inner.VLAN, inner.VLANs = [3]uint16{vlan}, 0
+	if vlan != 0 {
+		inner.VLANs = 1
+	}
+	inner.decodeEthernet(b[8:])
+	return true
 }
 
 func skipGRERoutes(b []byte, n int) int {
@@ -163,8 +245,13 @@ func (p *Packet) decodeVXLAN(inner *Packet) bool {
 	if len(b) < 8+14 || b[0]&0x08 == 0 { // the I flag says that the network identifier is valid
 		return false
 	}
-	p.VNI = binary.BigEndian.Uint32(b[4:]) >> 8
-	return p.enter(inner, EtherTypeTEB, b[8:])
+	if !p.enterVNI(inner, binary.BigEndian.Uint32(b[4:])>>8, EtherTypeTEB, b[8:]) {
+		return false
+	}
+	if inner.Events.Has(EventEthernetUnknownType) {
+		p.Events.Add(EventVXLANUnknownPayload)
+	}
+	return true
 }
 
 func (p *Packet) decodeGeneve(inner *Packet) bool {
@@ -176,10 +263,9 @@ func (p *Packet) decodeGeneve(inner *Packet) bool {
 	if n > len(b) {
 		return false
 	}
-	p.VNI = binary.BigEndian.Uint32(b[4:]) >> 8
 	switch t := binary.BigEndian.Uint16(b[2:]); t {
 	case EtherTypeIPv4, EtherTypeIPv6, EtherTypeTEB:
-		return p.enter(inner, t, b[n:])
+		return p.enterVNI(inner, binary.BigEndian.Uint32(b[4:])>>8, t, b[n:])
 	}
 	p.Events.Add(EventGeneveUnknownPayload)
 	return false
