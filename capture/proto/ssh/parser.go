@@ -167,7 +167,7 @@ func (p *Parser) packet(c *proto.Context, dir flow.Direction, b []byte) int {
 	case len(b) < size:
 		return 0
 	}
-	if !t.Offer[dir].parse(b[packetHead:size-padding], int(dir)) {
+	if size-padding < packetHead || !t.Offer[dir].parse(b[packetHead:size-padding], int(dir)) {
 		t.Anomaly("invalid_record")
 		c.Malformed++
 	}
