@@ -54,6 +54,8 @@ type builder struct {
 	decoded []inspect.Step
 	inner   bool // inside base64_data
 
+	watch func(o rule.Option) // called after each option, for those who explain rules; nil otherwise
+
 	txApps     appSet // protocols of the header whose transactions the rule may look at; 0: any
 	flowSeen   bool   // looks at the flow or the single packet: never judged once per flow
 	streamSize bool
@@ -74,40 +76,51 @@ func (b *builder) build() (*sig, *Refusal) {
 		return nil, r
 	}
 	for _, o := range b.src.Options {
-		k, ok := b.c.keywords[o.Name]
-		if !ok {
-			if bf := findBuffer(o.Name); bf != nil && !o.HasValue {
-				b.setBuffer(bf)
-				continue
-			}
-			if done, err := b.fieldKeyword(o); done {
-				if err != nil {
-					return nil, b.refuse(o, err)
-				}
-				continue
-			}
-			if transform.Known(o.Name) {
-				if err := b.addTransform(o); err != nil {
-					return nil, b.refuse(o, err)
-				}
-				continue
-			}
-			return nil, b.refuseAt(o.Pos, o.Name, unsupportedReason(o.Name))
+		if r := b.option(o); r != nil {
+			return nil, r
 		}
-		if k.value == valueNeeded && o.Value == "" {
-			return nil, b.refuseAt(o.Pos, o.Name, "needs a value")
-		}
-		if k.value == valueNone && o.HasValue {
-			return nil, b.refuseAt(o.ValuePos, o.Name, "takes no value")
-		}
-		if err := k.parse(b, o); err != nil {
-			return nil, b.refuse(o, err)
+		if b.watch != nil {
+			b.watch(o)
 		}
 	}
 	if keyword, err := b.finish(); err != nil {
 		return nil, b.refuseAt(b.src.Pos, keyword, err.Error())
 	}
 	return b.out, nil
+}
+
+// option takes one option of the rule.
+func (b *builder) option(o rule.Option) *Refusal {
+	k, ok := b.c.keywords[o.Name]
+	if !ok {
+		if bf := findBuffer(o.Name); bf != nil && !o.HasValue {
+			b.setBuffer(bf)
+			return nil
+		}
+		if done, err := b.fieldKeyword(o); done {
+			if err != nil {
+				return b.refuse(o, err)
+			}
+			return nil
+		}
+		if transform.Known(o.Name) {
+			if err := b.addTransform(o); err != nil {
+				return b.refuse(o, err)
+			}
+			return nil
+		}
+		return b.refuseAt(o.Pos, o.Name, unsupportedReason(o.Name))
+	}
+	if k.value == valueNeeded && o.Value == "" {
+		return b.refuseAt(o.Pos, o.Name, "needs a value")
+	}
+	if k.value == valueNone && o.HasValue {
+		return b.refuseAt(o.ValuePos, o.Name, "takes no value")
+	}
+	if err := k.parse(b, o); err != nil {
+		return b.refuse(o, err)
+	}
+	return nil
 }
 
 func (b *builder) refuse(o rule.Option, err error) *Refusal {
