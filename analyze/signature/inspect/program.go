@@ -74,6 +74,11 @@ func NewProgram(steps []Step) *Program {
 		if !relative(step) {
 			continue
 		}
+		for _, earlier := range steps[:i] {
+			if r, ok := earlier.(*Regex); ok {
+				r.followed = true
+			}
+		}
 		for j := i - 1; j >= 0; j-- {
 			if leanOn(steps[j]) {
 				break
@@ -196,6 +201,7 @@ type Regex struct {
 	Relative bool // starts where the last match ended
 	Negated  bool
 	leaned   bool
+	followed bool // a relative keyword comes later, so where it matched matters
 }
 
 func (r *Regex) match(p *Program, at int, s *Scratch, b *Buffer) bool {
@@ -207,14 +213,18 @@ func (r *Regex) match(p *Program, at int, s *Scratch, b *Buffer) bool {
 		return false
 	}
 	subject := b.Data[base:]
-	for from := 0; ; {
-		start, end, ok := r.Expr.Find(&s.Regex, subject, from)
-		if ok == r.Negated {
-			s.stop = s.stop || !r.Relative && !ok && from == 0
+	if r.Negated || !r.followed {
+		if r.Expr.Match(&s.Regex, subject) == r.Negated {
+			s.stop = s.stop || !r.Relative && !r.Negated
 			return false
 		}
-		if r.Negated {
-			return p.next(at+1, s, b)
+		return p.next(at+1, s, b)
+	}
+	for from := 0; ; {
+		start, end, ok := r.Expr.Find(&s.Regex, subject, from)
+		if !ok {
+			s.stop = s.stop || !r.Relative && from == 0
+			return false
 		}
 		s.offset = base + end
 		if p.next(at+1, s, b) {

@@ -21,11 +21,15 @@ type Regex struct {
 	back     *regexp2.Regexp
 	left     bool // looks at bytes before the match
 	anchored bool // can only match at the start of the subject
+	text     string
+	opt      Options
 }
 
 // Scratch holds one goroutine's working memory.
 type Scratch struct {
-	Timeouts uint64 // matches given up because the backtracking engine ran out of time
+	Timeouts uint64                // matches given up because the backtracking engine ran out of time
+	automata map[*Regex]*automaton // nil for an expression without
+	cells    int                   // in their tables
 	runes    []rune
 	latin    []byte
 	latinOf  *byte
@@ -38,16 +42,13 @@ func (s *Scratch) Reset() { s.latinOf = nil }
 
 // Compile translates and compiles an expression. Errors are *SyntaxError or say what the engine refused.
 func Compile(pattern string, opt Options) (*Regex, error) {
-	root, err := parsePattern(pattern, opt)
+	root, err := parseWhole(pattern, opt)
 	if err != nil {
 		return nil, err
 	}
-	if opt.Anchored {
-		root = &node{kind: kindConcat, subs: []*node{{kind: kindBegin}, {kind: kindGroup, subs: []*node{root}}}}
-	}
 	var need needs
 	need.add(root, 1)
-	r := &Regex{left: need.left, anchored: startsAnchored(root)}
+	r := &Regex{left: need.left, anchored: startsAnchored(root), text: pattern, opt: opt}
 	e := emitter{std: !need.backtracking && need.instructions <= stdInstructionsMax}
 	e.node(root)
 	if e.std {
@@ -63,6 +64,15 @@ func Compile(pattern string, opt Options) (*Regex, error) {
 	}
 	r.back.MatchTimeout = matchTimeout
 	return r, nil
+}
+
+// parseWhole parses an expression as its flags have it.
+func parseWhole(pattern string, opt Options) (*node, error) {
+	root, err := parsePattern(pattern, opt)
+	if err == nil && opt.Anchored {
+		root = &node{kind: kindConcat, subs: []*node{{kind: kindBegin}, {kind: kindGroup, subs: []*node{root}}}}
+	}
+	return root, err
 }
 
 // startsAnchored tells whether every way through n begins with the start of the subject.
@@ -86,9 +96,55 @@ func startsAnchored(n *node) bool {
 // Backtracking tells whether the expression needs the backtracking engine.
 func (r *Regex) Backtracking() bool { return r.back != nil }
 
+// Match tells whether there is a match in subject. It is cheaper than Find.
+func (r *Regex) Match(s *Scratch, subject []byte) bool {
+	switch v, exact := r.look(s, subject, 0); {
+	case v == cannotMatch:
+		return false
+	case v == canMatch && exact:
+		return true
+	}
+	_, _, ok := r.Find(s, subject, 0)
+	return ok
+}
+
+// automataMax bounds the expressions of which a Scratch holds automata; they are made anew when there are more.
+const automataMax = 4096
+
+// look asks the automaton of the expression, made on first use; exact tells that canMatch means a match.
+func (r *Regex) look(s *Scratch, subject []byte, from int) (v verdict, exact bool) {
+	a, ok := s.automata[r]
+	if !ok {
+		if len(s.automata) >= automataMax || s.cells >= cellsMax {
+			clear(s.automata)
+			s.cells = 0
+		}
+		if s.automata == nil {
+			s.automata = map[*Regex]*automaton{}
+		}
+		if root, err := parseWhole(r.text, r.opt); err == nil {
+			if p := newProgram(root, r.std != nil); p != nil {
+				a = newAutomaton(p)
+			}
+		}
+		s.automata[r] = a
+	}
+	if a == nil {
+		return unknown, false
+	}
+	if v = a.run(s, subject, from); v == unknown {
+		s.cells -= len(a.table)
+		s.automata[r] = nil // too many states: from now on the engines alone
+	}
+	return v, a.prog.exact
+}
+
 // Find returns the first match in subject that starts at from or later. Assertions see the whole subject.
 func (r *Regex) Find(s *Scratch, subject []byte, from int) (start, end int, ok bool) {
 	if from > len(subject) || from > 0 && r.anchored {
+		return 0, 0, false
+	}
+	if v, _ := r.look(s, subject, from); v == cannotMatch {
 		return 0, 0, false
 	}
 	if r.back != nil {
