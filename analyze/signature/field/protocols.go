@@ -15,6 +15,7 @@ func Protocols() []Protocol {
 		tftp(),
 		snmp(),
 		ike(),
+		smb(),
 	}
 	for i := range list {
 		withFiles(&list[i])

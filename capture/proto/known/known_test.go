@@ -31,9 +31,6 @@ func TestRecognisers(t *testing.T) {
 	f("sip", SIP, ts, 5060, "OPTIONS sip:a@b SIP/2.0\r\n", proto.Yes)
 	f("sip", SIP, ts, 80, "OPTIONS / HTTP/1.1\r\n", proto.No)
 	f("sip", SIP, tc, 5060, "SIP/2.0 200 OK\r\n", proto.Yes)
-	f("smb1", SMB, ts, 445, "\x00\x00\x00\x85\xffSMBr", proto.Yes)
-	f("smb2", SMB, ts, 4450, "\x00\x00\x00\x85\xfeSMB@", proto.Yes)
-	f("nbss", SMB, ts, 139, "\x81\x00\x00\x44", proto.Yes)
 	f("rdp", RDP, ts, 3390, "\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01", proto.Yes)
 	f("s7", RDP, ts, 102, "\x03\x00\x00\x16\x11\xe0\x00\x00\x00\x01\x00\xc1", proto.No)
 	f("mqtt", MQTT, ts, 18830, "\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", proto.Yes)
@@ -60,7 +57,7 @@ func FuzzAll(f *testing.F) {
 	f.Add([]byte("\x30\x84\x00\x00\x00\x10\x02\x01\x01"), uint16(389), true)
 	f.Add([]byte("\x10\x80\x80\x01\x00\x04MQTT\x04\x02\x00\x3c"), uint16(1883), false)
 	all := []proto.Recogniser{
-		RFB, HTTP2, SMTP, FTP, POP3, IMAP, IRC, SIP, Redis, DHT, SMB, Telnet, RDP, MQTT, Modbus, DNP3, MySQL, PgSQL,
+		RFB, HTTP2, SMTP, FTP, POP3, IMAP, IRC, SIP, Redis, DHT, Telnet, RDP, MQTT, Modbus, DNP3, MySQL, PgSQL,
 		MSSQL, TNS, MongoDB, TLCP, KRB5, LDAP, SNMP, NTP, DHCP, TFTP, IKE, QUIC,
 	}
 	f.Fuzz(func(_ *testing.T, b []byte, port uint16, datagram bool) {

@@ -16,27 +16,6 @@ var (
 // short answers Maybe as long as fewer than n bytes have come and those that have fit.
 func short(p *proto.Probe, n int) bool { return len(p.Data) < n }
 
-// SMB recognises SMB 1 to 3 in NetBIOS session framing.
-func SMB(p *proto.Probe) proto.Match {
-	b := p.Data
-	if len(b) > 0 && b[0] == 0x81 && p.Port(139) { // NetBIOS session request
-		return proto.Yes
-	}
-	if len(b) > 0 && b[0] != 0 {
-		return proto.No
-	}
-	if short(p, 8) {
-		if p.Port(445) || p.Port(139) {
-			return proto.Maybe
-		}
-		return proto.No
-	}
-	if (b[4] == 0xff || b[4] == 0xfe || b[4] == 0xfd) && string(b[5:8]) == "SMB" {
-		return proto.Yes
-	}
-	return proto.No
-}
-
 // Telnet recognises option negotiation (RFC 854) as the first thing a server says.
 func Telnet(p *proto.Probe) proto.Match {
 	b := p.Data

@@ -11,6 +11,7 @@ import (
 	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/mqtt"
 	"fengsui/capture/proto/ntp"
+	"fengsui/capture/proto/smb"
 	"fengsui/capture/proto/snmp"
 	"fengsui/capture/proto/ssh"
 	"fengsui/capture/proto/tftp"
@@ -32,7 +33,7 @@ func Protocols(l Limits) []proto.Protocol {
 
 		// Recognised only.
 		{App: flow.AppSSH, TCP: true, Recognise: ssh.Recognise, New: ssh.New},
-		{App: flow.AppSMB, TCP: true, Recognise: known.SMB},
+		{App: flow.AppSMB, TCP: true, Recognise: smb.Recognise, New: smb.New},
 		{App: flow.AppHTTP2, TCP: true, Recognise: known.HTTP2},
 		{App: flow.AppTLCP, TCP: true, Recognise: known.TLCP},
 		{App: flow.AppRDP, TCP: true, Recognise: known.RDP},
