@@ -16,14 +16,6 @@ func TestRecognisers(t *testing.T) {
 			t.Errorf("%s %q: %v, want %v", name, data, got, want)
 		}
 	}
-	f("smtp", SMTP, tc, 2525, "220 mail ESMTP ready\r\n", proto.Yes)
-	f("smtp", SMTP, tc, 25, "220 mail\r\n", proto.Yes)
-	f("smtp", SMTP, tc, 2121, "220 ready\r\n", proto.No)
-	f("smtp", SMTP, ts, 2525, "ehlo me\r\n", proto.Yes)
-	f("ftp", FTP, tc, 2121, "220 (vsFTPd 3)\r\n", proto.Yes)
-	f("ftp", FTP, tc, 21, "220 hello\r\n", proto.Yes)
-	f("ftp", FTP, ts, 2121, "USER anonymous\r\n", proto.Yes)
-	f("ftp", FTP, ts, 110, "USER me\r\n", proto.No)
 	f("pop3", POP3, ts, 110, "USER me\r\n", proto.Yes)
 	f("pop3", POP3, tc, 110, "+OK ready\r\n", proto.Yes)
 	f("imap", IMAP, tc, 143, "* OK ready\r\n", proto.Yes)
@@ -57,7 +49,7 @@ func FuzzAll(f *testing.F) {
 	f.Add([]byte("\x30\x84\x00\x00\x00\x10\x02\x01\x01"), uint16(389), true)
 	f.Add([]byte("\x10\x80\x80\x01\x00\x04MQTT\x04\x02\x00\x3c"), uint16(1883), false)
 	all := []proto.Recogniser{
-		RFB, HTTP2, SMTP, FTP, POP3, IMAP, IRC, SIP, Redis, DHT, Telnet, RDP, MQTT, Modbus, DNP3, MySQL, PgSQL,
+		RFB, HTTP2, POP3, IMAP, IRC, SIP, Redis, DHT, Telnet, RDP, MQTT, Modbus, DNP3, MySQL, PgSQL,
 		MSSQL, TNS, MongoDB, TLCP, KRB5, LDAP, SNMP, NTP, DHCP, TFTP, IKE, QUIC,
 	}
 	f.Fuzz(func(_ *testing.T, b []byte, port uint16, datagram bool) {

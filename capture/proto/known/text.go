@@ -48,46 +48,6 @@ func RFB(p *proto.Probe) proto.Match { return prefix(p.Data, "RFB 00") }
 // HTTP2 recognises the preface of RFC 9113 3.4.
 func HTTP2(p *proto.Probe) proto.Match { return prefix(p.Data, "PRI * HTTP/2.0\r\n\r\nSM") }
 
-// greeting judges a 220 line, which SMTP and FTP share.
-func greeting(p *proto.Probe, word string, ports ...uint16) proto.Match {
-	m := anyPrefix(p.Data, "220 ", "220-")
-	if m != proto.Yes {
-		return m
-	}
-	line, whole := firstLine(p.Data)
-	if bytes.Contains(line, []byte(word)) {
-		return proto.Yes
-	}
-	for _, port := range ports {
-		if p.Port(port) {
-			return proto.Yes
-		}
-	}
-	if !whole {
-		return proto.Maybe
-	}
-	return proto.No
-}
-
-// SMTP recognises the greeting of RFC 5321 and the client's first commands.
-func SMTP(p *proto.Probe) proto.Match {
-	if p.Dir == flow.ToClient {
-		return greeting(p, "smtp", 25, 587)
-	}
-	return anyPrefix(p.Data, "EHLO ", "HELO ", "LHLO ")
-}
-
-// FTP recognises the greeting of RFC 959 and the client's first commands.
-func FTP(p *proto.Probe) proto.Match {
-	if p.Dir == flow.ToClient {
-		return greeting(p, "ftp", 21)
-	}
-	if p.Port(110) {
-		return proto.No
-	}
-	return anyPrefix(p.Data, "USER ", "PASS ", "PORT ", "AUTH TLS", "AUTH SSL", "EPSV", "EPRT ")
-}
-
 // POP3 recognises the greeting of RFC 1939.
 func POP3(p *proto.Probe) proto.Match {
 	if p.Dir == flow.ToClient {

@@ -6,12 +6,14 @@ import (
 	"fengsui/capture/proto/dcerpc"
 	"fengsui/capture/proto/dhcp"
 	"fengsui/capture/proto/dns"
+	"fengsui/capture/proto/ftp"
 	"fengsui/capture/proto/http"
 	"fengsui/capture/proto/ike"
 	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/mqtt"
 	"fengsui/capture/proto/ntp"
 	"fengsui/capture/proto/smb"
+	"fengsui/capture/proto/smtp"
 	"fengsui/capture/proto/snmp"
 	"fengsui/capture/proto/ssh"
 	"fengsui/capture/proto/tftp"
@@ -37,8 +39,9 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppHTTP2, TCP: true, Recognise: known.HTTP2},
 		{App: flow.AppTLCP, TCP: true, Recognise: known.TLCP},
 		{App: flow.AppRDP, TCP: true, Recognise: known.RDP},
-		{App: flow.AppFTP, TCP: true, Recognise: known.FTP},
-		{App: flow.AppSMTP, TCP: true, Recognise: known.SMTP},
+		{App: flow.AppFTP, TCP: true, Recognise: ftp.Recognise, New: ftp.New},
+		{App: flow.AppFTPData, TCP: true, Recognise: ftp.RecogniseData, NewExpected: ftp.NewData},
+		{App: flow.AppSMTP, TCP: true, Recognise: smtp.Recognise, New: smtp.New},
 		{App: flow.AppPOP3, TCP: true, Recognise: known.POP3},
 		{App: flow.AppIMAP, TCP: true, Recognise: known.IMAP},
 		{App: flow.AppIRC, TCP: true, Recognise: known.IRC},
