@@ -84,6 +84,7 @@ type Flow struct {
 	Proto          packet.Proto
 	VLAN           [3]uint16
 	VLANs          int
+	VNI            uint32 // of the VXLAN or GENEVE tunnel its first packet was inside
 
 	State       State
 	First, Last time.Time

@@ -56,6 +56,9 @@ func (f *Flow) Header(e *event.Event) {
 	}
 	e.Str(event.NetworkCommunity, f.CommunityID(0))
 	e.Uint(event.FlowID, f.ID)
+	if f.VNI > 0 {
+		e.Uint(event.NetworkVNI, uint64(f.VNI))
+	}
 	if f.VLANs > 0 {
 		e.Uint(event.NetworkVLAN, uint64(f.VLAN[0]))
 	}
@@ -116,6 +119,15 @@ func flagNames(flags uint8) string {
 
 // CommunityID returns the flow's Community ID, version 1 (https://github.com/corelight/community-id-spec).
 func (f *Flow) CommunityID(seed uint16) string {
+	var b [communityIDLen]byte
+	return string(f.AppendCommunityID(b[:0], seed))
+}
+
+// communityIDLen is the length of a Community ID: "1:" and 20 bytes in base64.
+const communityIDLen = 2 + 28
+
+// AppendCommunityID appends the flow's Community ID to b.
+func (f *Flow) AppendCommunityID(b []byte, seed uint16) []byte {
 	src, dst := f.Client, f.Server
 	sport, dport, ports := src.Port(), dst.Port(), true
 	oneWay := false
@@ -134,8 +146,8 @@ func (f *Flow) CommunityID(seed uint16) string {
 	if !oneWay && (dst.Addr().Less(src.Addr()) || dst.Addr() == src.Addr() && dport < sport) {
 		src, dst, sport, dport = dst, src, dport, sport
 	}
-	buf := make([]byte, 0, 42)
-	buf = append(buf, byte(seed>>8), byte(seed))
+	var storage [40]byte
+	buf := append(storage[:0], byte(seed>>8), byte(seed))
 	buf = appendAddr(buf, src.Addr())
 	buf = appendAddr(buf, dst.Addr())
 	buf = append(buf, byte(f.Proto), 0)
@@ -143,7 +155,7 @@ func (f *Flow) CommunityID(seed uint16) string {
 		buf = append(buf, byte(sport>>8), byte(sport), byte(dport>>8), byte(dport))
 	}
 	sum := sha1.Sum(buf)
-	return "1:" + base64.StdEncoding.EncodeToString(sum[:])
+	return base64.StdEncoding.AppendEncode(append(b, '1', ':'), sum[:])
 }
 
 func appendAddr(b []byte, a netip.Addr) []byte {

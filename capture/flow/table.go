@@ -203,7 +203,7 @@ func (t *Table) create(key Key, swapped bool, p *packet.Packet) *Flow {
 	} else {
 		f = &Flow{}
 	}
-	*f = Flow{ID: t.nextID, Key: key, Kind: p.Kind, Proto: p.Proto, VLAN: p.VLAN, VLANs: p.VLANs, First: p.Time, Last: p.Time}
+	*f = Flow{ID: t.nextID, Key: key, Kind: p.Kind, Proto: p.Proto, VLAN: p.VLAN, VLANs: p.VLANs, VNI: p.VNI, First: p.Time, Last: p.Time}
 	t.nextID++
 	f.link.clientB = swapped
 	src, dst := netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort)

@@ -203,6 +203,7 @@ func (w *Pipeline) detect(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Dir
 func (w *Pipeline) adopt(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Direction, q *proto.Protocol) {
 	f.App, f.AppDir[dir] = q.App, q.App
 	f.AppDone = [2]bool{true, true}
+	liftDepth(f)
 	if q.New == nil {
 		w.stopApp(f, l)
 		return
@@ -214,6 +215,16 @@ func (w *Pipeline) adopt(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Dire
 	if other := dir.Other(); len(f.TCP.Ready(other)) > 0 {
 		l.tried[other] = 0
 		w.feed(p, f, l, other)
+	}
+}
+
+// liftDepth takes the depth limit off protocols that carry files whole, as Suricata does.
+func liftDepth(f *flow.Flow) {
+	switch f.App {
+	case flow.AppSMB, flow.AppFTPData, flow.AppNFS:
+		if f.TCP != nil {
+			f.TCP.LiftDepth()
+		}
 	}
 }
 

@@ -57,6 +57,7 @@ func (w *Pipeline) assign(f *flow.Flow, l *layer, app flow.App, data any) {
 			continue
 		}
 		f.App, f.AppDir, f.AppDone = app, [2]flow.App{app, app}, [2]bool{true, true}
+		liftDepth(f)
 		switch {
 		case q.NewExpected != nil:
 			l.parser = q.NewExpected(data)

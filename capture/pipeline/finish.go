@@ -118,6 +118,7 @@ func (w *Pipeline) emitFiles(f *flow.Flow, tx proto.Transaction, c proto.FileCar
 			w.ev.Uint(event.TxID, s.TxID)
 			w.ev.Str(event.FileDirection, [2]string{"to_server", "to_client"}[dir])
 			file.Event(&w.ev)
+			w.cfg.Files.Finish(file, &w.ev)
 			w.sink.Event(&w.ev)
 		}
 	}

@@ -126,6 +126,7 @@ func TestOrder(t *testing.T) {
 		8 http 0 to_client progress=5
 		8 packet to_client http est=true
 		event http
+		event fileinfo
 		9 packet to_server http est=true
 		end shutdown
 		event flow`)

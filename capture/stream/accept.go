@@ -151,7 +151,7 @@ func (a *Assembler) store(s *Session, x *side, off int64, p *packet.Packet) {
 	if len(payload) == 0 {
 		return
 	}
-	if end > a.cfg.Depth {
+	if end > a.cfg.Depth && !s.deep {
 		if !x.depth {
 			x.depth, x.depthAt = true, a.cfg.Depth
 			a.stats.DepthReached++

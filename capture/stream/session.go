@@ -91,6 +91,7 @@ type Session struct {
 	synData int64 // bytes of data in the SYN, until the SYN/ACK decides
 	scaled  bool  // both sides agreed on window scaling
 	flush   bool  // the end has come: unacknowledged bytes count too
+	deep    bool  // no depth limit
 	resetBy Direction
 	before  State // state when a RST closed it
 	alt     []synAck
@@ -101,6 +102,9 @@ func (s *Session) Size(dir Direction) uint64 { return uint64(max(0, s.side[dir].
 
 // GapBytes is how many bytes of a direction were lost.
 func (s *Session) GapBytes(dir Direction) uint64 { return uint64(s.side[dir].gaps) }
+
+// LiftDepth lets the session be put together without a depth limit, for protocols whose files are longer.
+func (s *Session) LiftDepth() { s.deep = true }
 
 // DepthReached tells whether a direction is no longer put together because it is too long.
 func (s *Session) DepthReached(dir Direction) bool { return s.side[dir].depth }
