@@ -19,6 +19,7 @@ func Protocols() []Protocol {
 		snmp(),
 		ike(),
 		smb(),
+		mysql(),
 	}
 	for i := range list {
 		withFiles(&list[i])

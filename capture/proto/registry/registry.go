@@ -11,6 +11,7 @@ import (
 	"fengsui/capture/proto/ike"
 	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/mqtt"
+	"fengsui/capture/proto/mysql"
 	"fengsui/capture/proto/ntp"
 	"fengsui/capture/proto/smb"
 	"fengsui/capture/proto/smtp"
@@ -50,7 +51,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppMQTT, TCP: true, Recognise: mqtt.Recognise, New: mqtt.New},
 		{App: flow.AppModbus, TCP: true, Recognise: known.Modbus},
 		{App: flow.AppDNP3, TCP: true, Recognise: known.DNP3},
-		{App: flow.AppMySQL, TCP: true, Recognise: known.MySQL},
+		{App: flow.AppMySQL, TCP: true, Recognise: mysql.Recognise, New: mysql.New},
 		{App: flow.AppPgSQL, TCP: true, Recognise: known.PgSQL},
 		{App: flow.AppMSSQL, TCP: true, Recognise: known.MSSQL},
 		{App: flow.AppTNS, TCP: true, Recognise: known.TNS},
