@@ -31,12 +31,14 @@ var plain = map[string]Func{
 	"url_decode":           urlDecode,
 	"header_lowercase":     headerLower,
 	"strip_pseudo_headers": stripPseudo,
+	"domain":               domain,
+	"tld":                  tld,
 }
 
 // Known tells whether name is a transform.
 func Known(name string) bool {
 	switch name {
-	case "xor", "pcrexform", "from_base64":
+	case "xor", "pcrexform", "from_base64", "gunzip", "zlib_deflate":
 		return true
 	}
 	return plain[name] != nil
@@ -51,6 +53,10 @@ func Parse(name, argument string, hasArgument bool) (Func, error) {
 		return parsePcre(argument)
 	case "from_base64":
 		return parseBase64(argument)
+	case "gunzip":
+		return parseInflate(argument, openGzip)
+	case "zlib_deflate":
+		return parseInflate(argument, openZlib)
 	}
 	f := plain[name]
 	if f == nil {

@@ -1,6 +1,26 @@
 package transform
 
-import "testing"
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+	"testing"
+)
+
+func packed(t *testing.T, pack func(io.Writer) io.WriteCloser) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := pack(&b)
+	_, err := io.WriteString(w, "hello hello")
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
 
 func TestParse(t *testing.T) {
 	f := func(name, argument, in, want string) {
@@ -29,7 +49,15 @@ func TestParse(t *testing.T) {
 	f("from_base64", "offset 2", "xxYWJj", "abc")
 	f("from_base64", "bytes 4, mode rfc2045", "YW Jj", "ab")
 	f("from_base64", "mode strict", "YW Jj", "YW Jj")
-	for _, bad := range [][2]string{{"xor", "0"}, {"xor", "zz"}, {"pcrexform", "("}, {"from_base64", "mode x"}, {"from_base64", "offset"}, {"to_md5", "x"}, {"nope", ""}} {
+	f("domain", "", "www.example.co.uk", "example.co.uk")
+	f("domain", "", "a.b.example.com", "example.com")
+	f("domain", "", "com", "com")
+	f("tld", "", "www.example.co.uk", "co.uk")
+	f("gunzip", "", packed(t, func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }), "hello hello")
+	f("gunzip", "max-size 5", packed(t, func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }), "hello")
+	f("gunzip", "", "plain", "plain")
+	f("zlib_deflate", "max-size 1kb", packed(t, func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }), "hello hello")
+	for _, bad := range [][2]string{{"xor", "0"}, {"xor", "zz"}, {"pcrexform", "("}, {"from_base64", "mode x"}, {"from_base64", "offset"}, {"to_md5", "x"}, {"gunzip", "max-size 0"}, {"gunzip", "17"}, {"zlib_deflate", "max-size 1gb"}, {"nope", ""}} {
 		if _, err := Parse(bad[0], bad[1], bad[1] != ""); err == nil {
 			t.Errorf("%v accepted", bad)
 		}
