@@ -43,6 +43,14 @@ func has(field string) func(*eventView) int {
 	}
 }
 
+// items counts the values of a list field.
+func items(field string) func(*eventView) int {
+	return func(e *eventView) int {
+		v, _ := e.Get(field)
+		return len(v.List)
+	}
+}
+
 // path finds the capture of a protocol, or skips outside CI.
 func (s *shown) path(t *testing.T) string {
 	t.Helper()
