@@ -5,9 +5,16 @@ import (
 
 	"fengsui/capture/flow"
 	httpproto "fengsui/capture/proto/http"
+	http2proto "fengsui/capture/proto/http2"
 )
 
-func httpOf(v *View) *httpproto.Transaction { return v.Tx.(*httpproto.Transaction) }
+// httpOf gives the exchange, over HTTP/1 or a stream of HTTP/2.
+func httpOf(v *View) *httpproto.Transaction {
+	if x, ok := v.Tx.(*http2proto.Transaction); ok {
+		return &x.Transaction
+	}
+	return v.Tx.(*httpproto.Transaction)
+}
 
 // httpSide makes a buffer out of the message of the side looked at.
 func httpSide(name string, dirs Dirs, need int, get func(m *httpproto.Message) []byte) Buffer {
