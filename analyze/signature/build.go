@@ -54,8 +54,6 @@ type builder struct {
 	decoded []inspect.Step
 	inner   bool // inside base64_data
 
-	watch func(o rule.Option) // called after each option, for those who explain rules; nil otherwise
-
 	txApps     appSet // protocols of the header whose transactions the rule may look at; 0: any
 	flowSeen   bool   // looks at the flow or the single packet: never judged once per flow
 	streamSize bool
@@ -79,8 +77,8 @@ func (b *builder) build() (*sig, *Refusal) {
 		if r := b.option(o); r != nil {
 			return nil, r
 		}
-		if b.watch != nil {
-			b.watch(o)
+		if b.c.opt.watch != nil {
+			b.c.opt.watch(b, o)
 		}
 	}
 	if keyword, err := b.finish(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"fengsui/analyze/signature/address"
+	"fengsui/analyze/signature/rule"
 )
 
 // Source is one rule file. Name is its path: file names in its rules are relative to it.
@@ -36,6 +37,9 @@ type Options struct {
 	// Thresholds is the text of a threshold.config, "" for none; ThresholdName is its path.
 	Thresholds    string
 	ThresholdName string
+
+	// watch is told of each option as its rule is built, for those who explain rules.
+	watch func(b *builder, o rule.Option)
 }
 
 // Reputation is what iprep asks.
