@@ -55,6 +55,7 @@ func (q *question) done(c *proto.Context, dir flow.Direction) {
 	if q.over || len(q.b) == 0 {
 		return
 	}
+	c.Flow.App = flow.AppDoH2 // rules tell such connections from others
 	// The parser of datagrams takes exactly one message.
 	dns.New(true).Data(c, dir, q.b)
 	q.b, q.over = nil, true
