@@ -7,6 +7,7 @@ func Protocols() []Protocol {
 		dns(),
 		mdns(),
 		mqtt(),
+		rfb(),
 		tls(),
 		ssh(),
 		ftpData(),

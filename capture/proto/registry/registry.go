@@ -13,6 +13,7 @@ import (
 	"fengsui/capture/proto/mqtt"
 	"fengsui/capture/proto/mysql"
 	"fengsui/capture/proto/ntp"
+	"fengsui/capture/proto/rfb"
 	"fengsui/capture/proto/smb"
 	"fengsui/capture/proto/smtp"
 	"fengsui/capture/proto/snmp"
