@@ -21,6 +21,7 @@ func Protocols() []Protocol {
 		ike(),
 		smb(),
 		mysql(),
+		pgsql(),
 	}
 	for i := range list {
 		withFiles(&list[i])

@@ -177,8 +177,8 @@ func TestRecognise(t *testing.T) {
 
 func FuzzParser(f *testing.F) {
 	start := append(prototest.Pack(tc, hello(baseCaps)), append(prototest.Pack(ts, login(baseCaps)), prototest.Pack(tc, pkt(2, okPacket))...)...)
-	f.Add(append(start, append(prototest.Pack(ts, pkt(0, "\x03select a from t")), prototest.Pack(tc, pkt(1, "\x01")+pkt(2, "def")+pkt(3, "\xfe\x00\x00\x02\x00")+pkt(4, "\x01x")+pkt(5, "\xfe\x00\x00\x02\x00"))...)...))
-	f.Add(append(start, append(prototest.Pack(ts, pkt(0, "\x16select ?")+pkt(0, "\x17\x09\x00\x00\x00")), prototest.Pack(tc, pkt(1, "\x00\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00"))...)...))
+	f.Add(append(start[:len(start):len(start)], append(prototest.Pack(ts, pkt(0, "\x03select a from t")), prototest.Pack(tc, pkt(1, "\x01")+pkt(2, "def")+pkt(3, "\xfe\x00\x00\x02\x00")+pkt(4, "\x01x")+pkt(5, "\xfe\x00\x00\x02\x00"))...)...))
+	f.Add(append(start[:len(start):len(start)], append(prototest.Pack(ts, pkt(0, "\x16select ?")+pkt(0, "\x17\x09\x00\x00\x00")), prototest.Pack(tc, pkt(1, "\x00\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00"))...)...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d := prototest.New(New(false))
 		d.Script(b)

@@ -13,6 +13,7 @@ import (
 	"fengsui/capture/proto/mqtt"
 	"fengsui/capture/proto/mysql"
 	"fengsui/capture/proto/ntp"
+	"fengsui/capture/proto/pgsql"
 	"fengsui/capture/proto/rfb"
 	"fengsui/capture/proto/smb"
 	"fengsui/capture/proto/smtp"
@@ -53,7 +54,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppModbus, TCP: true, Recognise: known.Modbus},
 		{App: flow.AppDNP3, TCP: true, Recognise: known.DNP3},
 		{App: flow.AppMySQL, TCP: true, Recognise: mysql.Recognise, New: mysql.New},
-		{App: flow.AppPgSQL, TCP: true, Recognise: known.PgSQL},
+		{App: flow.AppPgSQL, TCP: true, Recognise: pgsql.Recognise, New: pgsql.New},
 		{App: flow.AppMSSQL, TCP: true, Recognise: known.MSSQL},
 		{App: flow.AppTNS, TCP: true, Recognise: known.TNS},
 		{App: flow.AppRedis, TCP: true, Recognise: known.Redis},
