@@ -48,7 +48,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppPOP3, TCP: true, Recognise: known.POP3},
 		{App: flow.AppIMAP, TCP: true, Recognise: known.IMAP},
 		{App: flow.AppIRC, TCP: true, Recognise: known.IRC},
-		{App: flow.AppRFB, TCP: true, Recognise: known.RFB},
+		{App: flow.AppRFB, TCP: true, Recognise: rfb.Recognise, New: rfb.New},
 		{App: flow.AppTelnet, TCP: true, Recognise: known.Telnet},
 		{App: flow.AppMQTT, TCP: true, Recognise: mqtt.Recognise, New: mqtt.New},
 		{App: flow.AppModbus, TCP: true, Recognise: known.Modbus},
