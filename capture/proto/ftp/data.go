@@ -149,10 +149,10 @@ func (p *DataParser) End(c *proto.Context, dir flow.Direction, rest []byte) {
 	if len(rest) > 0 {
 		p.write(c, dir, rest)
 	}
+	p.ended[dir] = true
 	if p.tx == nil {
 		return
 	}
-	p.ended[dir] = true
 	for _, f := range p.tx.files[dir] {
 		f.Close()
 	}
