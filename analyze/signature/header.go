@@ -138,6 +138,10 @@ func recognisedApps() appSet {
 	for _, p := range registry.Protocols(registry.Limits{}) {
 		set |= appBit(p.App)
 	}
+	if set.has(flow.AppHTTP2) {
+		set |= appBit(flow.AppDoH2) // what HTTP/2 becomes when it carries DNS
+	}
+	set |= fields.parsed
 	return set
 }
 
