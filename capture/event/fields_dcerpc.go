@@ -1,7 +1,10 @@
 package event
 
-// DCERPCVersion is the protocol version of a DCE/RPC transaction, "5.0" or "4.0".
-const DCERPCVersion = "fengsui.dcerpc.rpc_version"
+// Fields of a DCE/RPC transaction outside SMB.
+const (
+	DCERPCVersion      = "fengsui.dcerpc.rpc_version" // "5.0" or "4.0"
+	DCERPCRequestOpnum = "fengsui.dcerpc.req.opnum"   // as DCERPCOpnum
+)
 
 // Fields of a DCE/RPC call, behind "fengsui.dcerpc." or, for a call in a named pipe, "fengsui.smb.dcerpc.".
 const (

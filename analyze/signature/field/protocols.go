@@ -4,12 +4,15 @@ package field
 func Protocols() []Protocol {
 	list := []Protocol{
 		http(),
+		http2(),
+		webSocket(),
 		dns(),
 		mdns(),
 		mqtt(),
 		rfb(),
 		tls(),
 		ssh(),
+		sip(),
 		ftpData(),
 		ftp(),
 		smtp(),
@@ -22,6 +25,7 @@ func Protocols() []Protocol {
 		smb(),
 		mysql(),
 		pgsql(),
+		krb5(),
 	}
 	for i := range list {
 		withFiles(&list[i])

@@ -16,6 +16,9 @@ func (t *Transaction) Event(e *event.Event) {
 	}
 	e.Str(event.DCERPCVersion, version)
 	t.Call.Fields(e, "fengsui.dcerpc.")
+	if t.Call.IsRequest() && t.Call.Sides[flow.ToServer].Seen {
+		e.Uint(event.DCERPCRequestOpnum, uint64(t.Call.Opnum)) // where EVE logs have it, outside SMB
+	}
 }
 
 // Fields adds the call's fields under a prefix: "fengsui.dcerpc." or, for a call in a pipe, "fengsui.smb.dcerpc.".

@@ -26,32 +26,6 @@ func asn1(b []byte) (tag byte, at, n int, ok bool) {
 	return tag, 2 + size, n, n >= 0
 }
 
-// KRB5 recognises messages of RFC 4120 on port 88, with a length in front over TCP.
-func KRB5(p *proto.Probe) proto.Match {
-	b := p.Data
-	if !p.Port(88) {
-		return proto.No
-	}
-	if !p.Datagram {
-		if len(b) < 8 {
-			return proto.Maybe
-		}
-		if n := be.Uint32(b); n < 8 || n > 1<<24 {
-			return proto.No
-		}
-		b = b[4:]
-	}
-	tag, at, _, ok := asn1(b)
-	if !ok || at >= len(b) || b[at] != 0x30 {
-		return proto.No
-	}
-	switch tag {
-	case 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x7e: // AS, TGS, AP requests and replies, error
-		return proto.Yes
-	}
-	return proto.No
-}
-
 // LDAP recognises messages of RFC 4511 on its ports.
 func LDAP(p *proto.Probe) proto.Match {
 	b := p.Data

@@ -76,25 +76,6 @@ func IRC(p *proto.Probe) proto.Match {
 	return prefix(p.Data, "NICK ")
 }
 
-// SIP recognises requests and responses of RFC 3261.
-func SIP(p *proto.Probe) proto.Match {
-	if m := prefix(p.Data, "SIP/2.0 "); m != proto.No {
-		return m
-	}
-	m := anyPrefix(p.Data, "INVITE ", "REGISTER ", "OPTIONS ", "ACK ", "BYE ", "CANCEL ", "SUBSCRIBE ", "NOTIFY ", "MESSAGE ", "PRACK ", "REFER ", "UPDATE ", "INFO ", "PUBLISH ")
-	if m != proto.Yes {
-		return m
-	}
-	line, whole := firstLine(p.Data)
-	switch {
-	case bytes.Contains(line, []byte(" sip:")), bytes.Contains(line, []byte(" sips:")), bytes.HasSuffix(bytes.TrimSpace(line), []byte("sip/2.0")):
-		return proto.Yes
-	case !whole && !p.Datagram:
-		return proto.Maybe
-	}
-	return proto.No
-}
-
 // Redis recognises a command as an array of bulk strings.
 func Redis(p *proto.Probe) proto.Match {
 	b := p.Data

@@ -8,19 +8,23 @@ import (
 	"fengsui/capture/proto/dns"
 	"fengsui/capture/proto/ftp"
 	"fengsui/capture/proto/http"
+	"fengsui/capture/proto/http2"
 	"fengsui/capture/proto/ike"
 	"fengsui/capture/proto/known"
+	"fengsui/capture/proto/krb5"
 	"fengsui/capture/proto/mqtt"
 	"fengsui/capture/proto/mysql"
 	"fengsui/capture/proto/ntp"
 	"fengsui/capture/proto/pgsql"
 	"fengsui/capture/proto/rfb"
+	"fengsui/capture/proto/sip"
 	"fengsui/capture/proto/smb"
 	"fengsui/capture/proto/smtp"
 	"fengsui/capture/proto/snmp"
 	"fengsui/capture/proto/ssh"
 	"fengsui/capture/proto/tftp"
 	"fengsui/capture/proto/tls"
+	"fengsui/capture/proto/websocket"
 )
 
 // Limits bound what parsers keep.
@@ -39,7 +43,7 @@ func Protocols(l Limits) []proto.Protocol {
 		// Recognised only.
 		{App: flow.AppSSH, TCP: true, Recognise: ssh.Recognise, New: ssh.New},
 		{App: flow.AppSMB, TCP: true, Recognise: smb.Recognise, New: smb.New},
-		{App: flow.AppHTTP2, TCP: true, Recognise: known.HTTP2},
+		{App: flow.AppHTTP2, TCP: true, Recognise: http2.Recognise, New: http2.New(l.HTTP), NewExpected: http2.NewExpected(l.HTTP)},
 		{App: flow.AppTLCP, TCP: true, Recognise: known.TLCP},
 		{App: flow.AppRDP, TCP: true, Recognise: known.RDP},
 		{App: flow.AppFTP, TCP: true, Recognise: ftp.Recognise, New: ftp.New},
@@ -59,9 +63,9 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppTNS, TCP: true, Recognise: known.TNS},
 		{App: flow.AppRedis, TCP: true, Recognise: known.Redis},
 		{App: flow.AppMongoDB, TCP: true, Recognise: known.MongoDB},
-		{App: flow.AppKRB5, TCP: true, UDP: true, Recognise: known.KRB5},
+		{App: flow.AppKRB5, TCP: true, UDP: true, Recognise: krb5.Recognise, New: krb5.New},
 		{App: flow.AppLDAP, TCP: true, UDP: true, Recognise: known.LDAP},
-		{App: flow.AppSIP, TCP: true, UDP: true, Recognise: known.SIP},
+		{App: flow.AppSIP, TCP: true, UDP: true, Recognise: sip.Recognise, New: sip.New},
 		{App: flow.AppDCERPC, TCP: true, UDP: true, Recognise: dcerpc.Recognise, New: dcerpc.New},
 		{App: flow.AppSNMP, UDP: true, Recognise: snmp.Recognise, New: snmp.New},
 		{App: flow.AppNTP, UDP: true, Recognise: ntp.Recognise, New: ntp.New},
@@ -69,6 +73,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppTFTP, UDP: true, Recognise: tftp.Recognise, New: tftp.New},
 		{App: flow.AppIKE, UDP: true, Recognise: ike.Recognise, New: ike.New},
 		{App: flow.AppQUIC, UDP: true, Recognise: known.QUIC},
+		{App: flow.AppWebSocket, TCP: true, Recognise: websocket.Recognise, New: websocket.New, NewExpected: websocket.NewExpected},
 		{App: flow.AppBitTorrentDHT, UDP: true, Recognise: known.DHT},
 	}
 }
