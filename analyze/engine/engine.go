@@ -100,6 +100,21 @@ type Worker struct {
 	emit   func(*alert.Alert)
 	rs     *Ruleset
 	insp   []Inspector
+	gate   func()
+}
+
+// Gate makes detectors that share counts between workers call wait first, see signature.Worker.Gate.
+func (w *Worker) Gate(wait func()) {
+	w.gate = wait
+	w.passGate()
+}
+
+func (w *Worker) passGate() {
+	for _, in := range w.insp {
+		if g, ok := in.(interface{ Gate(wait func()) }); ok && w.gate != nil {
+			g.Gate(w.gate)
+		}
+	}
 }
 
 // NewWorker makes a worker that calls emit for each alert, on the worker's goroutine. emit keeps the alert.
@@ -115,6 +130,7 @@ func (w *Worker) take(rs *Ruleset) {
 	for _, d := range rs.Detectors {
 		w.insp = append(w.insp, d.NewInspector(w.raise))
 	}
+	w.passGate()
 }
 
 func (w *Worker) raise(a *alert.Alert) {

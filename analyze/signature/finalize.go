@@ -44,8 +44,9 @@ func (w *Worker) finish() {
 		if !silent && !m.sig.NoAlert {
 			w.report(m, action)
 		}
-		if action == Drop && m.sig.Action != Drop && w.f != nil {
-			w.state().pass = true // a rate filter that drops ends the flow for detection, as in Suricata
+		// What drops ends the flow for detection, as in Suricata: a rule when it matched on stream or transaction, a rate filter always.
+		if w.f != nil && (action == Drop || action == Reject) && (m.whole || action != m.sig.Action) {
+			w.state().pass = true
 		}
 	}
 	clear(w.matched)
@@ -62,13 +63,16 @@ func (w *Worker) limit(s *sig) (action Action, silent bool) {
 	}
 	for i := range s.suppress {
 		if s.suppress[i].covers(src, dst) {
-			return action, true
+			return Alert, true // whatever the rule asked for is not done
 		}
+	}
+	if s.filter != nil || len(s.thresholds) > 0 || len(s.rate) > 0 {
+		w.inOrder()
 	}
 	if s.filter != nil {
 		key := track.MakeKey(s.GID, s.SID, 0, s.filter.By, src, dst, id)
 		if !w.shared.thresholds.Pass(s.filter, key, now) {
-			return action, true
+			return Alert, true
 		}
 	}
 	for i := range s.thresholds {

@@ -2,6 +2,7 @@ package signature
 
 import (
 	"slices"
+	"time"
 
 	"fengsui/analyze/signature/inspect"
 	"fengsui/analyze/signature/prefilter"
@@ -96,7 +97,7 @@ func (w *Worker) fits(s *sig) bool {
 	if s.protos&protoV4 != 0 && p.IPVersion != 4 || s.protos&protoV6 != 0 && p.IPVersion != 6 {
 		return false
 	}
-	if s.apps != 0 && (w.f == nil || s.apps&appBit(w.f.App) == 0) || !s.txBoth && !s.dirs.has(w.dir) {
+	if s.apps != 0 && (w.f == nil || s.apps&(appBit(w.f.App)|w.judging) == 0) || !s.txBoth && !s.dirs.has(w.dir) {
 		return false
 	}
 	if s.realPacket && p.Pseudo {
@@ -141,6 +142,16 @@ func (w *Worker) justDecided() bool {
 
 // tryPacket judges a rule on packet and stream bytes.
 func (w *Worker) tryPacket(s *sig) {
+	if w.costs == nil {
+		w.judgePacket(s)
+		return
+	}
+	begun, before := time.Now(), len(w.matched)
+	w.judgePacket(s)
+	w.charge(s, begun, len(w.matched)-before)
+}
+
+func (w *Worker) judgePacket(s *sig) {
 	if s.phase == phaseTx { // its payload part: remembered until a transaction completes it
 		if w.f != nil && s.payload != nil && w.quick(s) && w.payloadMatches(s) {
 			fs := w.state()

@@ -2,6 +2,7 @@ package signature
 
 import (
 	"slices"
+	"time"
 
 	"fengsui/analyze/signature/field"
 	"fengsui/analyze/signature/inspect"
@@ -119,7 +120,9 @@ func (w *Worker) judgeTx(t *txView) {
 		}
 	}
 	if len(side.candidates) > 0 {
+		w.judging = appBit(t.app)
 		w.tryCandidates(t, state, progress, complete, bodyDue)
+		w.judging = 0
 	}
 	w.settle(t, state)
 }
@@ -288,6 +291,19 @@ func (w *Worker) unpay(s *sig) {
 
 // txMatches tells whether all of a rule holds for one side of a transaction (for => rules: for both).
 func (w *Worker) txMatches(s *sig, p *plan, t *txView) bool {
+	if w.costs == nil {
+		return w.holds(s, p, t)
+	}
+	begun, matches := time.Now(), 0
+	ok := w.holds(s, p, t)
+	if ok {
+		matches = 1
+	}
+	w.charge(s, begun, matches)
+	return ok
+}
+
+func (w *Worker) holds(s *sig, p *plan, t *txView) bool {
 	if !s.txBoth && !p.dirs.has(t.Dir) || !w.fits(s) {
 		return false
 	}

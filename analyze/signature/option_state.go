@@ -198,22 +198,28 @@ func optHostbits(b *builder, o rule.Option) error {
 	return nil
 }
 
+// hostBits are the bits of hosts, in the worker's turn.
+func (w *Worker) hostBits() *track.Bits {
+	w.inOrder()
+	return &w.shared.bits
+}
+
 func (b *builder) addBit(command bitCommand, key func(w *Worker) track.BitKey, expire time.Duration) {
 	switch command {
 	case bitIsSet:
-		b.out.checks = append(b.out.checks, func(w *Worker) bool { return w.shared.bits.Has(key(w), w.p.Time) })
+		b.out.checks = append(b.out.checks, func(w *Worker) bool { return w.hostBits().Has(key(w), w.p.Time) })
 	case bitIsNotSet:
-		b.out.checks = append(b.out.checks, func(w *Worker) bool { return !w.shared.bits.Has(key(w), w.p.Time) })
+		b.out.checks = append(b.out.checks, func(w *Worker) bool { return !w.hostBits().Has(key(w), w.p.Time) })
 	case bitSet:
-		b.out.effects = append(b.out.effects, func(w *Worker) { w.shared.bits.Set(key(w), w.p.Time, expire) })
+		b.out.effects = append(b.out.effects, func(w *Worker) { w.hostBits().Set(key(w), w.p.Time, expire) })
 	case bitUnset:
-		b.out.effects = append(b.out.effects, func(w *Worker) { w.shared.bits.Unset(key(w)) })
+		b.out.effects = append(b.out.effects, func(w *Worker) { w.hostBits().Unset(key(w)) })
 	case bitToggle:
 		b.out.effects = append(b.out.effects, func(w *Worker) {
-			if k := key(w); w.shared.bits.Has(k, w.p.Time) {
-				w.shared.bits.Unset(k)
+			if k := key(w); w.hostBits().Has(k, w.p.Time) {
+				w.hostBits().Unset(k)
 			} else {
-				w.shared.bits.Set(k, w.p.Time, expire)
+				w.hostBits().Set(k, w.p.Time, expire)
 			}
 		})
 	}

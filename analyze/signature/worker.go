@@ -60,9 +60,12 @@ type Worker struct {
 	bytes   []byte         // behind chunks
 	views   []txView       // transactions that advanced on it
 	other   field.View     // the other side of the transaction being judged
+	judging appSet         // the protocol of that transaction, which its flow may have left behind by an upgrade
 	matched []match
 	spare   []*txState // to be used again
 	tagged  TaggedPacket
+	costs   []Cost // by rule number of the set; nil unless Profile is on
+	gate    func() // waits for other workers, see Gate
 }
 
 // chunk is a piece of stream kept until the packet is judged.
@@ -101,8 +104,22 @@ func NewWorker(set *Set, shared *Shared, emit func(*alert.Alert)) *Worker {
 func (w *Worker) Swap(set *Set) {
 	w.set = set
 	w.hits = make([]uint64, len(set.sigs))
+	if w.costs != nil {
+		w.costs = make([]Cost, len(set.sigs))
+	}
 	w.found, w.txFound = prefilter.Hits{}, prefilter.Hits{}
 	w.chunks, w.views, w.bytes = w.chunks[:0], w.views[:0], w.bytes[:0]
+}
+
+// Gate makes the worker call wait before it uses what it shares with other workers: counts of thresholds, bits of hosts. wait returns when all packets before
+// the worker's own have been judged by whoever has them; so the outcome does not depend on how packets are spread over workers.
+func (w *Worker) Gate(wait func()) { w.gate = wait }
+
+// inOrder waits for the worker's turn.
+func (w *Worker) inOrder() {
+	if w.gate != nil {
+		w.gate()
+	}
 }
 
 // Stats returns the counters so far.

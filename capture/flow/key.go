@@ -3,6 +3,7 @@ package flow
 import (
 	"encoding/binary"
 	"math/bits"
+	"net/netip"
 
 	"fengsui/capture/packet"
 )
@@ -156,6 +157,14 @@ func quotedPorts(p *packet.Packet) (q quoted, ok bool) {
 	q.sport = binary.BigEndian.Uint16(b[n+2:])
 	q.dport = binary.BigEndian.Uint16(b[n:])
 	return q, true
+}
+
+// Quoted returns the addresses of the packet that an ICMP error quotes, which decide its flow.
+func Quoted(p *packet.Packet) (src, dst netip.Addr, ok bool) {
+	if _, ok = quotedPorts(p); !ok {
+		return src, dst, false
+	}
+	return netip.AddrFrom4([4]byte(p.Payload[12:16])), netip.AddrFrom4([4]byte(p.Payload[16:20])), true
 }
 
 // v4words gives an IPv4 address the form netip.Addr.As16 gives it.

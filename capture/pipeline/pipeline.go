@@ -96,14 +96,19 @@ func (w *Pipeline) Frame(f *source.Frame) {
 		w.Tick(f.Time)
 		return
 	}
-	w.number++
+	w.FrameAt(w.number+1, f)
+}
+
+// FrameAt is Frame for a worker that gets a share of a source: the frame has a number of its own.
+func (w *Pipeline) FrameAt(number uint64, f *source.Frame) {
+	w.number = number
 	w.stats.Packets++
 	w.stats.Bytes += uint64(len(f.Data))
 	p := &w.pkts[0]
 	p.Decode(f.Time, f.Data, f.OrigLen, f.Link)
 	p.Number = w.number
 	w.packet(p, 0)
-	if w.number%publishEvery == 0 || f.Time.Sub(w.told) >= publishAfter {
+	if w.stats.Packets%publishEvery == 0 || f.Time.Sub(w.told) >= publishAfter {
 		w.told = f.Time
 		w.publish()
 	}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"reflect"
 	"time"
 
 	"fengsui/capture/flow"
@@ -62,4 +63,31 @@ func (w *Pipeline) publish() {
 	s.Flows = w.table.Stats()
 	s.Stream = w.streams.Stats()
 	w.published.Store(s)
+}
+
+// Sum adds the counters of several workers. Peaks are added too: they are bounds then, not what stood at one time.
+func Sum(list ...Stats) Stats {
+	var sum Stats
+	for i := range list {
+		add(reflect.ValueOf(&sum).Elem(), reflect.ValueOf(&list[i]).Elem())
+	}
+	return sum
+}
+
+// add adds the numbers of a structure, field by field: a counter that is added to Stats cannot be forgotten here.
+func add(to, from reflect.Value) {
+	switch to.Kind() {
+	case reflect.Struct:
+		for i := range to.NumField() {
+			add(to.Field(i), from.Field(i))
+		}
+	case reflect.Array:
+		for i := range to.Len() {
+			add(to.Index(i), from.Index(i))
+		}
+	case reflect.Uint64:
+		to.SetUint(to.Uint() + from.Uint())
+	case reflect.Int64:
+		to.SetInt(to.Int() + from.Int())
+	}
 }
