@@ -16,6 +16,7 @@ import (
 	"fengsui/capture/proto/mysql"
 	"fengsui/capture/proto/ntp"
 	"fengsui/capture/proto/pgsql"
+	"fengsui/capture/proto/rdp"
 	"fengsui/capture/proto/rfb"
 	"fengsui/capture/proto/sip"
 	"fengsui/capture/proto/smb"
@@ -45,7 +46,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppSMB, TCP: true, Recognise: smb.Recognise, New: smb.New},
 		{App: flow.AppHTTP2, TCP: true, Recognise: http2.Recognise, New: http2.New(l.HTTP), NewExpected: http2.NewExpected(l.HTTP)},
 		{App: flow.AppTLCP, TCP: true, Recognise: known.TLCP},
-		{App: flow.AppRDP, TCP: true, Recognise: known.RDP},
+		{App: flow.AppRDP, TCP: true, Recognise: rdp.Recognise, New: rdp.New},
 		{App: flow.AppFTP, TCP: true, Recognise: ftp.Recognise, New: ftp.New},
 		{App: flow.AppFTPData, TCP: true, Recognise: ftp.RecogniseData, NewExpected: ftp.NewData},
 		{App: flow.AppSMTP, TCP: true, Recognise: smtp.Recognise, New: smtp.New},
