@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,9 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// capturesDir holds real captures that do not belong to this repository.
+const capturesDir = "../../../shared/data/pcaps"
+
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -33,12 +37,21 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("ADDR", c.LocalAddr().String())
+			captures, err := filepath.Abs(capturesDir)
+			if err != nil {
+				return err
+			}
+			env.Setenv("CAPTURES", captures)
 			return c.Close()
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"waitfor": waitFor, "exitcode": exitCode},
 		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
+			switch cond {
+			case "root":
 				return os.Geteuid() == 0, nil
+			case "captures": // in CI they must be there
+				_, err := os.Stat(capturesDir)
+				return err == nil || os.Getenv("CI") != "", nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},

@@ -14,6 +14,7 @@ func commands() []command {
 		ledgerBalanceCommand(),
 		enforceShowCommand(),
 		detectCommand(),
+		rulesCheckCommand(), rulesExplainCommand(),
 		versionCommand(),
 		helpCommand(),
 	}

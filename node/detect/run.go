@@ -94,36 +94,6 @@ func checkTraffic(s *settings) error {
 	return nil
 }
 
-// load reads everything rules need and compiles them.
-func load(s *settings) (*signature.Set, []signature.Refusal, error) {
-	return loadNamed(s, nil)
-}
-
-// loadNamed does so with the names of an earlier set, so that flowbits keep their meaning.
-func loadNamed(s *settings, names *signature.Names) (*signature.Set, []signature.Refusal, error) {
-	f, err := readRules(s.rules)
-	if err != nil {
-		return nil, nil, err
-	}
-	opt := signature.Options{HomeNet: s.homeNet, ExternalNet: s.external, Vars: s.vars, ReadFile: f.read, Names: names}
-	if s.thresholds != "" {
-		text, err := readLimited(s.thresholds, dataFileBytesMax)
-		if err != nil {
-			return nil, nil, fmt.Errorf("threshold file: %w", err)
-		}
-		opt.Thresholds, opt.ThresholdName = string(text), s.thresholds
-	}
-	if s.categories != "" {
-		rep, err := readReputation(s.categories, s.reputation)
-		if err != nil {
-			return nil, nil, err
-		}
-		opt.Reputation = rep
-	}
-	set, refusals := signature.Compile(f.sources, opt)
-	return set, refusals, nil
-}
-
 func (s *settings) pipeline() pipeline.Config {
 	return pipeline.Config{IgnoreChecksums: !s.checksums, Midstream: s.midstream, AsyncOneside: s.async}
 }
