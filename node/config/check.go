@@ -1,12 +1,17 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"fengsui/capture/filter"
+	"fengsui/capture/zone"
 )
 
 const (
@@ -66,6 +71,27 @@ func checkNode(s string) string {
 func checkInterface(s string) string {
 	if s == "" || len(s) > ifaceBytesMax || strings.ContainsAny(s, "/ \t\n") {
 		return "is not an interface name; `ip -brief link` lists those of this machine"
+	}
+	return ""
+}
+
+// checkFilter accepts a tcpdump expression.
+func checkFilter(s string) string {
+	if _, err := filter.Parse(s); err != nil {
+		var e *filter.Error
+		if errors.As(err, &e) {
+			return fmt.Sprintf("is no filter: column %d: %s", e.Offset+1, e.Reason)
+		}
+		return "is no filter: " + err.Error()
+	}
+	return checkNotEmpty(s)
+}
+
+// checkMember accepts a network, vlan:N or vni:N.
+func checkMember(s string) string {
+	var z zone.Zone
+	if why := z.Member(s); why != "" {
+		return "is no member of a zone: " + why
 	}
 	return ""
 }

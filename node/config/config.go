@@ -3,6 +3,8 @@ package config
 import (
 	"path/filepath"
 	"time"
+
+	"fengsui/capture/zone"
 )
 
 // Config is everything a node is told from outside. The zero value is not usable; Load and Default make one.
@@ -25,6 +27,12 @@ type Config struct {
 	ChecksumValidation bool              // capture.checksum_validation: leave packets with wrong checksums out of streams
 	FoldWindow         time.Duration     // capture.fold_window: repeats of one alert inside this time become a count
 
+	Zones     []zone.Zone // zones: the parts of the network, for telling north-south from east-west
+	ZonesFile string      // zones_file: more zones, in the text form of capture/zone; "" = none
+	Files     Files       // what is computed over and kept of files seen on the wire
+	Evidence  Evidence    // packets kept for each alert
+	Governor  Governor    // what a probe may use of the machine it runs on
+
 	Enforce Enforce  // what this node may block
 	Metrics Metrics  // Prometheus and health over HTTP
 	Log     Log      // the node's own log
@@ -44,6 +52,40 @@ type Capture struct {
 	Speed     float64 // 1 = as captured, 2 = twice as fast, 0 = as fast as possible
 	Repeat    int     // passes over the file, at least 1
 	Interface string  // network interface, live; needs CAP_NET_RAW
+
+	Filter      string // tcpdump expression; what it refuses is not looked at
+	Workers     int    // of an interface: rings and goroutines that share its traffic; 0 = limits.workers
+	SnapLen     int    // of an interface: bytes kept of a frame; 0 = 16384
+	RingBytes   int64  // of an interface: memory shared with the kernel, for each worker; 0 = 32 MiB
+	Promiscuous bool   // of an interface: also what is not addressed to this machine
+}
+
+// Files says what is computed over files and whether whole files are kept.
+type Files struct {
+	Digests    []string // md5, sha1, sha256, sm3; indicators of other kinds of digest match nothing
+	KeepBytes  int64    // files.keep: first bytes looked at by rules; 0 = 100 KiB
+	Store      string   // files.store: directory for files that rules ask to keep; "" = none are kept
+	StoreBytes int64    // files.store_bytes: of that directory; 0 = 2 GiB
+	StoreFiles int      // files.store_files: in that directory; 0 = 100000
+}
+
+// Evidence says what packets are kept for each alert. A zero field takes the default of capture/evidence.
+type Evidence struct {
+	Dir       string        // evidence.dir: directory of the pcapng files; "" = none are kept
+	Bytes     int64         // evidence.bytes: of that directory, oldest files go first
+	Files     int           // evidence.files: in that directory
+	RingBytes int64         // evidence.ring: recent packets in memory, for each worker
+	Before    time.Duration // evidence.before: packet time kept before an alert
+	After     time.Duration // evidence.after: and after it
+	CutBytes  int64         // evidence.cut: of one alert's packets
+}
+
+// Governor bounds what this process uses; 0 is no limit.
+type Governor struct {
+	CPU    float64 // governor.cpu: percent of all processors
+	Memory float64 // governor.memory: percent of the machine's memory
+	Link   int     // governor.link: bandwidth of the link upward, Mbit/s
+	Upward float64 // governor.upward: percent of that link
 }
 
 // Modes of Enforce.Mode and Enforce.Namespace.
@@ -97,6 +139,7 @@ func Default() *Config {
 		Vars:               map[string]string{},
 		ChecksumValidation: true,
 		FoldWindow:         time.Minute,
+		Files:              Files{Digests: []string{"md5", "sha256", "sm3"}},
 		Enforce:            Enforce{Mode: EnforceOff, Namespace: NamespaceHost},
 		Log:                Log{Level: "info", Format: "text"},
 	}

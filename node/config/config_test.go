@@ -2,12 +2,15 @@ package config
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"fengsui/capture/zone"
 )
 
 const minimal = "site: 440106\nnode: n1\ndata: /d\nlisten: 127.0.0.1:0\n"
@@ -25,8 +28,15 @@ func TestExampleLoadsAndShowsEveryKey(t *testing.T) {
 	want.Path, want.Site, want.Name, want.Node, want.Data = path, "440106", "天河区", "n1", "/var/lib/fengsui"
 	want.Advertise, want.PassphraseFile = "10.20.6.11:7400", "/etc/fengsui/passphrase"
 	want.Capture = []Capture{
-		{Name: "mirror", Interface: "eth1", Speed: 1, Repeat: 1},
-		{Name: "rehearsal.pcap.gz", Pcap: "/srv/captures/rehearsal.pcap.gz", Speed: 1, Repeat: 1},
+		{Name: "mirror", Interface: "eth1", Speed: 1, Repeat: 1, Filter: "not port 22", Promiscuous: true},
+		{Name: "rehearsal.pcap.gz", Pcap: "/srv/captures/rehearsal.pcap.gz", Speed: 1, Repeat: 1, Promiscuous: true},
+	}
+	want.ZonesFile = "/etc/fengsui/zones.txt"
+	want.Files.Store, want.Evidence.Dir = "/var/lib/fengsui/files", "/var/lib/fengsui/evidence"
+	want.Zones = []zone.Zone{
+		{Name: "office", Kind: zone.InVPC, Networks: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16")}},
+		{Name: "tenant-7", Kind: zone.InVPC, Networks: []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")}, VNIs: []uint32{7007}},
+		{Name: "admin", Kind: zone.Management, Networks: []netip.Prefix{netip.MustParsePrefix("192.168.99.0/24")}, VLANs: []uint16{99}},
 	}
 	want.HomeNet = "[10.0.0.0/8,172.16.0.0/12,192.168.0.0/16]"
 	want.Vars = map[string]string{"HTTP_PORTS": "[80,8080]"}
@@ -58,7 +68,7 @@ func TestDefaultsInTheExampleAreTheDefaults(t *testing.T) {
 	for what, pair := range map[string][2]any{
 		"home_net": {c.HomeNet, e.HomeNet}, "external_net": {c.ExternalNet, e.ExternalNet},
 		"fold_window": {c.FoldWindow, e.FoldWindow}, "checksum_validation": {c.ChecksumValidation, e.ChecksumValidation},
-		"log": {c.Log, e.Log}, "limits": {c.Limits, e.Limits}, "listen": {Default().Listen, e.Listen},
+		"log": {c.Log, e.Log}, "limits": {c.Limits, e.Limits}, "governor": {c.Governor, e.Governor}, "listen": {Default().Listen, e.Listen},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: default %v, example %v", what, pair[0], pair[1])
@@ -82,7 +92,7 @@ func TestProblemsOfOneKey(t *testing.T) {
 		}
 	}
 	f(minimal+"log:\n  levle: info\n", `f.yaml:6:3: log.levle: unknown key; did you mean level?`)
-	f(minimal+"sources: []\n", `f.yaml:5:1: sources: unknown key; remove it; keys here are capture, site, name, node, data, listen, advertise, parent, passphrase_file, enforce, metrics, log, limits`)
+	f(minimal+"sources: []\n", `f.yaml:5:1: sources: unknown key; remove it; keys here are capture, zones, site, name, node, data, listen, advertise, parent, passphrase_file, zones_file, files, evidence, governor, enforce, metrics, log, limits`)
 	f(minimal+"log: {level: loud}\n", `f.yaml:5:14: log.level: "loud" is not one of debug, info, warn, error`)
 	f(minimal+"log: quiet\n", `f.yaml:5:6: log: is text, want keys with values; see `+"`fengsui help config`"+` for the whole file`)
 	f(minimal+"passphrase: hunter2\n", `f.yaml:5:1: passphrase: secrets are not written into this file; put it into a file of mode 0600 and use passphrase_file`)
@@ -100,6 +110,19 @@ func TestProblemsOfOneKey(t *testing.T) {
 	f(minimal+"capture: {sources: {pcap: a}}\n", `f.yaml:5:20: capture.sources: is keys with values, want a list; start each source with a dash, such as `+"`- interface: eth1`")
 	f(minimal+"capture: {fold_window: 5}\n", `f.yaml:5:24: capture.fold_window: "5" is not a time; write such as 500ms, 30s or 2m`)
 	f(minimal+"capture: {vars: {http: 80}}\n", `f.yaml:5:18: capture.vars."http": is not a variable name; use capitals, digits and underscores, such as HTTP_SERVERS`)
+	f(minimal+"capture: {sources: [{interface: a, filter: tcp prot 80}]}\n", `f.yaml:5:44: capture.sources[0].filter: "tcp prot 80" is no filter: column 5: "prot" does not follow here; join tests with and, or`)
+	f(minimal+"capture: {sources: [{pcap: a, ring: 1MiB}]}\n", `f.yaml:5:21: capture.sources[0].ring: belongs to interface, not to pcap; remove it`)
+	f(minimal+"capture: {sources: [{interface: a, rings: 3}]}\n", `f.yaml:5:36: capture.sources[0].rings: unknown key; did you mean ring?`)
+	f(minimal+"zones: {office: x}\n", `f.yaml:5:8: zones: is keys with values, want a list; start each zone with a dash, such as `+"`- name: office`")
+	f(minimal+"zones:\n  - name: a\n    kind: cloud\n    members: [10.0.0.0/8]\n", `f.yaml:7:11: zones[0].kind: "cloud" is not one of boundary, management, in-vpc, inter-vpc`)
+	f(minimal+"zones:\n  - name: a\n    kind: in-vpc\n    members: [10.0.0.1/8]\n", `f.yaml:8:15: zones[0].members[0]: "10.0.0.1/8" is no member of a zone: 10.0.0.1/8 has bits set behind its prefix; write 10.0.0.0/8`)
+	f(minimal+"zones:\n  - {name: a, kind: in-vpc, members: ['vlan:5']}\n  - {name: b, kind: in-vpc, members: ['vlan:5']}\n", `f.yaml:7:5: zones[1]: zone b: VLAN 5 already belongs to another zone`)
+	f(minimal+"zones:\n  - kind: in-vpc\n    members: ['vlan:5']\n", `f.yaml:6:5: zones[0]: name is not given`)
+	f(minimal+"files: {digests: [md4]}\n", `f.yaml:5:19: files.digests[0]: "md4" is not one of md5, sha1, sha256, sm3`)
+	f(minimal+"files: {store_bytes: 1GiB}\n", `f.yaml: files.store: is not given although its size is; add the directory, or remove the sizes`)
+	f(minimal+"evidence: {cut: 1MiB}\n", `f.yaml: evidence.dir: is not given although limits of evidence are; add the directory, or remove the limits`)
+	f(minimal+"governor: {upward: 10}\n", `f.yaml: governor.upward: is a share of a link whose bandwidth is not given; add governor.link in Mbit/s, such as `+"`link: 100`")
+	f(minimal+"governor: {cpu: 150}\n", `f.yaml:5:17: governor.cpu: "150" is outside 0 to 100`)
 	f(minimal+"limits: {spool: 3 apples}\n", `f.yaml:5:17: limits.spool: "3 apples" is not a size; write such as 256MiB or 1GiB`)
 	f(minimal+"enforce: {namespace: private}\n", `f.yaml: enforce.namespace: is private, which has no meaning while enforce.mode is off; set enforce.mode to nftables or remove enforce.namespace`)
 	f(minimal+"name: &a x\n", `f.yaml:5:7: name: is a YAML reference or tag, which this file does not use, want text (put it in quotes)`)

@@ -44,8 +44,30 @@ func (c *Config) Dump(w io.Writer) error {
 		}
 		fmt.Fprintf(&b, "%s: %s # %s\n", name, value, origin)
 	}
+	c.dumpZones(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func (c *Config) dumpZones(b *strings.Builder) {
+	if len(c.Zones) == 0 {
+		b.WriteString("zones: [] # default\n")
+		return
+	}
+	b.WriteString("zones: # given\n")
+	for _, z := range c.Zones {
+		var members []string
+		for _, n := range z.Networks {
+			members = append(members, fmt.Sprintf("%q", n))
+		}
+		for _, v := range z.VLANs {
+			members = append(members, fmt.Sprintf("%q", fmt.Sprintf("vlan:%d", v)))
+		}
+		for _, v := range z.VNIs {
+			members = append(members, fmt.Sprintf("%q", fmt.Sprintf("vni:%d", v)))
+		}
+		fmt.Fprintf(b, "  - name: %q\n    kind: %q\n    members: [%s]\n", z.Name, z.Kind, strings.Join(members, ", "))
+	}
 }
 
 func (c *Config) dumpSources(b *strings.Builder) {
@@ -58,9 +80,13 @@ func (c *Config) dumpSources(b *strings.Builder) {
 	for _, s := range c.Capture {
 		if s.Interface != "" {
 			fmt.Fprintf(b, "    - name: %q\n      interface: %q\n", s.Name, s.Interface)
-			continue
+			fmt.Fprintf(b, "      workers: %d\n      snaplen: %d\n      ring: %s\n      promiscuous: %t\n", s.Workers, s.SnapLen, formatSize(s.RingBytes), s.Promiscuous)
+		} else {
+			fmt.Fprintf(b, "    - name: %q\n      pcap: %q\n      speed: %g\n      repeat: %d\n", s.Name, s.Pcap, s.Speed, s.Repeat)
 		}
-		fmt.Fprintf(b, "    - name: %q\n      pcap: %q\n      speed: %g\n      repeat: %d\n", s.Name, s.Pcap, s.Speed, s.Repeat)
+		if s.Filter != "" {
+			fmt.Fprintf(b, "      filter: %q\n", s.Filter)
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"fengsui/capture/zone"
+)
 
 // key describes one setting: where it stands in the file, what it means, where its value goes, and what values are good.
 // ptr returns a pointer whose type decides the form: *string, *bool, *int, *int64 (a size), *float64, *time.Duration,
@@ -28,6 +32,23 @@ func keys() []key[Config] {
 		{path: "capture.vars", doc: "further variables of rules", ptr: func(c *Config) any { return &c.Vars }, check: checkNotEmpty},
 		{path: "capture.checksum_validation", doc: "leave packets with wrong checksums out of streams", ptr: func(c *Config) any { return &c.ChecksumValidation }},
 		{path: "capture.fold_window", doc: "repeats of one alert inside this time become a count", ptr: func(c *Config) any { return &c.FoldWindow }},
+		{path: "zones_file", doc: "file with more zones, a line each", ptr: func(c *Config) any { return &c.ZonesFile }, check: checkNotEmpty, file: true},
+		{path: "files.digests", doc: "computed over files: md5, sha1, sha256, sm3", ptr: func(c *Config) any { return &c.Files.Digests }, check: oneOf("md5", "sha1", "sha256", "sm3")},
+		{path: "files.keep", doc: "first bytes of a file that rules look at; 0 = default", ptr: func(c *Config) any { return &c.Files.KeepBytes }},
+		{path: "files.store", doc: "directory for files that rules ask to keep", ptr: func(c *Config) any { return &c.Files.Store }, check: checkNotEmpty, file: true},
+		{path: "files.store_bytes", doc: "size of that directory; 0 = default", ptr: func(c *Config) any { return &c.Files.StoreBytes }},
+		{path: "files.store_files", doc: "files in that directory; 0 = default", ptr: func(c *Config) any { return &c.Files.StoreFiles }},
+		{path: "evidence.dir", doc: "directory for the packets of each alert", ptr: func(c *Config) any { return &c.Evidence.Dir }, check: checkNotEmpty, file: true},
+		{path: "evidence.bytes", doc: "size of that directory; 0 = default", ptr: func(c *Config) any { return &c.Evidence.Bytes }},
+		{path: "evidence.files", doc: "files in that directory; 0 = default", ptr: func(c *Config) any { return &c.Evidence.Files }},
+		{path: "evidence.ring", doc: "recent packets in memory, for each worker; 0 = default", ptr: func(c *Config) any { return &c.Evidence.RingBytes }},
+		{path: "evidence.before", doc: "time kept before an alert; 0 = default", ptr: func(c *Config) any { return &c.Evidence.Before }},
+		{path: "evidence.after", doc: "time kept after an alert; 0 = default", ptr: func(c *Config) any { return &c.Evidence.After }},
+		{path: "evidence.cut", doc: "size of one alert's packets; 0 = default", ptr: func(c *Config) any { return &c.Evidence.CutBytes }},
+		{path: "governor.cpu", doc: "percent of all processors this process may use; 0 = no limit", ptr: func(c *Config) any { return &c.Governor.CPU }},
+		{path: "governor.memory", doc: "percent of the machine's memory; 0 = no limit", ptr: func(c *Config) any { return &c.Governor.Memory }},
+		{path: "governor.link", doc: "bandwidth of the link upward in Mbit/s; 0 = not known", ptr: func(c *Config) any { return &c.Governor.Link }},
+		{path: "governor.upward", doc: "percent of that link uploads may use; 0 = no limit", ptr: func(c *Config) any { return &c.Governor.Upward }},
 		{path: "enforce.mode", doc: "off or nftables", ptr: func(c *Config) any { return &c.Enforce.Mode }, check: oneOf(EnforceOff, EnforceNftables)},
 		{path: "enforce.namespace", doc: "host or private", ptr: func(c *Config) any { return &c.Enforce.Namespace }, check: oneOf(NamespaceHost, NamespacePrivate)},
 		{path: "metrics.listen", doc: "TCP address for Prometheus metrics and health", ptr: func(c *Config) any { return &c.Metrics.Listen }, check: checkMetrics},
@@ -49,6 +70,28 @@ func sourceKeys() []key[Capture] {
 		{path: "speed", doc: "1 = as captured, 0 = as fast as possible", ptr: func(s *Capture) any { return &s.Speed }},
 		{path: "repeat", doc: "passes over the file", ptr: func(s *Capture) any { return &s.Repeat }},
 		{path: "interface", doc: "network interface to watch", ptr: func(s *Capture) any { return &s.Interface }, check: checkInterface},
+		{path: "filter", doc: "tcpdump expression: what it refuses is not looked at", ptr: func(s *Capture) any { return &s.Filter }, check: checkFilter},
+		{path: "workers", doc: "rings and goroutines that share the interface; 0 = limits.workers", ptr: func(s *Capture) any { return &s.Workers }},
+		{path: "snaplen", doc: "bytes kept of a frame; 0 = default", ptr: func(s *Capture) any { return &s.SnapLen }},
+		{path: "ring", doc: "memory shared with the kernel, for each worker; 0 = default", ptr: func(s *Capture) any { return &s.RingBytes }},
+		{path: "promiscuous", doc: "also what is not addressed to this machine", ptr: func(s *Capture) any { return &s.Promiscuous }},
+	}
+}
+
+// zonesPath is the other one.
+const zonesPath = "zones"
+
+// zoneEntry is a zone as it is written.
+type zoneEntry struct {
+	name, kind string
+	members    []string
+}
+
+func zoneKeys() []key[zoneEntry] {
+	return []key[zoneEntry]{
+		{path: "name", doc: "what the zone is called in events", ptr: func(z *zoneEntry) any { return &z.name }, check: zone.CheckName},
+		{path: "kind", doc: "boundary, management, in-vpc or inter-vpc", ptr: func(z *zoneEntry) any { return &z.kind }, check: oneOf("boundary", "management", "in-vpc", "inter-vpc")},
+		{path: "members", doc: "networks, vlan:N and vni:N", ptr: func(z *zoneEntry) any { return &z.members }, check: checkMember},
 	}
 }
 
@@ -61,8 +104,28 @@ func bounds(path string) (bound, bool) {
 		return bound{0, 1000}, true
 	case "repeat":
 		return bound{1, 1_000_000}, true
-	case "limits.workers":
+	case "limits.workers", "workers":
 		return bound{0, 1024}, true
+	case "snaplen":
+		return bound{0, 262144}, true
+	case "ring":
+		return bound{0, 1 << 32}, true
+	case "files.keep":
+		return bound{0, 64 << 20}, true
+	case "files.store_bytes", "evidence.bytes":
+		return bound{0, 1 << 50}, true
+	case "files.store_files", "evidence.files":
+		return bound{0, 10_000_000}, true
+	case "evidence.ring":
+		return bound{0, 1 << 34}, true
+	case "evidence.cut":
+		return bound{0, 1 << 28}, true
+	case "evidence.before", "evidence.after":
+		return bound{0, float64(time.Hour)}, true
+	case "governor.cpu", "governor.memory", "governor.upward":
+		return bound{0, 100}, true
+	case "governor.link":
+		return bound{0, 1_000_000}, true
 	case "limits.alert_queue":
 		return bound{0, 10_000_000}, true
 	case "limits.spool":
@@ -97,6 +160,9 @@ func Keys() []Key {
 	}
 	for _, k := range sourceKeys() {
 		out = append(out, Key{sourcesPath + "[]." + k.path, "", k.doc})
+	}
+	for _, k := range zoneKeys() {
+		out = append(out, Key{zonesPath + "[]." + k.path, "", k.doc})
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -191,6 +190,10 @@ func (r *reader) section(n ast.Node, prefix string) {
 			r.sources(v.Value)
 			continue
 		}
+		if path == zonesPath {
+			r.zones(v.Value)
+			continue
+		}
 		if i := slices.IndexFunc(fields, func(k key[Config]) bool { return k.path == path }); i >= 0 {
 			setField(r, fields[i], path, r.config, v.Value)
 			continue
@@ -249,7 +252,7 @@ func (r *reader) unknown(n ast.Node, path string, known []string) {
 
 // siblings lists the names that may stand directly under prefix.
 func siblings(prefix string) []string {
-	paths := []string{sourcesPath}
+	paths := []string{sourcesPath, zonesPath}
 	for _, k := range keys() {
 		paths = append(paths, k.path)
 	}
@@ -263,53 +266,4 @@ func siblings(prefix string) []string {
 		}
 	}
 	return out
-}
-
-// sources reads the list of capture sources.
-func (r *reader) sources(n ast.Node) {
-	if n == nil || n.Type() == ast.NullType {
-		return
-	}
-	list, ok := n.(*ast.SequenceNode)
-	if !ok {
-		r.add(n, sourcesPath, "is "+kindOf(n)+", want a list", "start each source with a dash, such as `- interface: eth1`")
-		return
-	}
-	fields := sourceKeys()
-	for i, item := range list.Values {
-		path := fmt.Sprintf("%s[%d]", sourcesPath, i)
-		values, ok := r.mapping(item, path)
-		if !ok {
-			continue
-		}
-		s := Capture{Speed: 1, Repeat: 1}
-		for _, v := range values {
-			name, ok := r.keyName(v, path+".")
-			if !ok {
-				continue
-			}
-			j := slices.IndexFunc(fields, func(k key[Capture]) bool { return k.path == name })
-			if j < 0 {
-				r.unknown(v.Key, path+"."+name, []string{"name", "pcap", "speed", "repeat", "interface"})
-				continue
-			}
-			setField(r, fields[j], path+"."+name, &s, v.Value)
-		}
-		_, pcap := r.seen[path+".pcap"]
-		_, iface := r.seen[path+".interface"]
-		if pcap == iface {
-			r.add(item, path, "wants exactly one of pcap and interface", "")
-		}
-		if iface {
-			for _, only := range []string{"speed", "repeat"} {
-				if _, given := r.seen[path+"."+only]; given {
-					r.add(item, path+"."+only, "belongs to pcap, not to interface", "remove it")
-				}
-			}
-		}
-		if s.Name == "" {
-			s.Name = cmp.Or(s.Interface, filepath.Base(s.Pcap))
-		}
-		r.config.Capture = append(r.config.Capture, s)
-	}
 }

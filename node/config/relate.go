@@ -35,6 +35,15 @@ func relate(c *Config, name string) []Problem {
 	if c.Enforce.Mode == EnforceOff && c.Enforce.Namespace == NamespacePrivate {
 		add("enforce.namespace", "is private, which has no meaning while enforce.mode is off", "set enforce.mode to nftables or remove enforce.namespace")
 	}
+	if c.Governor.Upward > 0 && c.Governor.Link == 0 {
+		add("governor.upward", "is a share of a link whose bandwidth is not given", "add governor.link in Mbit/s, such as `link: 100`")
+	}
+	if c.Files.Store == "" && (c.Files.StoreBytes > 0 || c.Files.StoreFiles > 0) {
+		add("files.store", "is not given although its size is", "add the directory, or remove the sizes")
+	}
+	if e := c.Evidence; e.Dir == "" && e != (Evidence{}) {
+		add("evidence.dir", "is not given although limits of evidence are", "add the directory, or remove the limits")
+	}
 	seen := map[string]int{}
 	for i, s := range c.Capture {
 		if s.Interface == "" {
