@@ -75,7 +75,10 @@ func (h *ClientHello) ja4(b []byte) string {
 		version = slices.Max(h.Versions)
 	}
 	ciphers, extensions := kept(h.Ciphers), kept(h.Extensions)
-	b = append(b, 't')
+	if h.transport == 0 {
+		h.transport = 't'
+	}
+	b = append(b, h.transport)
 	b = append(b, ja4Version(version)...)
 	if slices.Contains(extensions, extServerName) {
 		b = append(b, 'd')

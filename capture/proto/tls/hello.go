@@ -65,6 +65,16 @@ func list16(b []byte, most int) []uint16 {
 	return list
 }
 
+// Read reads the body of a ClientHello that another protocol carries: transport is the letter JA4 begins with, 'q' for
+// QUIC. What could be read stays, also when it returns false.
+func (h *ClientHello) Read(b []byte, transport byte) bool {
+	h.transport = transport
+	return h.parse(b)
+}
+
+// Read reads the body of a ServerHello that another protocol carries.
+func (h *ServerHello) Read(b []byte) bool { return h.parse(b) }
+
 // parse reads a ClientHello (RFC 8446 4.1.2). What could be read stays, also when it returns false.
 func (h *ClientHello) parse(b []byte) bool {
 	r := reader{b, true}

@@ -44,6 +44,8 @@ type ClientHello struct {
 	ALPN          [][]byte
 	JA3, JA3Hash  string
 	JA4           string
+
+	transport byte // of JA4, 't' when 0
 }
 
 // ServerHello is what the server chose.
