@@ -20,4 +20,6 @@ const (
 	DBEncrypted  = "fengsui.db.encrypted" // goes on in TLS
 	DBService    = "fengsui.db.service"
 	DBCompressed = "fengsui.db.compressed"
+	TNSOSUser    = "fengsui.tns.os_user" // the account on the client's host
+	TNSRedirect  = "fengsui.tns.redirect"
 )

@@ -26,6 +26,8 @@ func Protocols() []Protocol {
 		mysql(),
 		pgsql(),
 		krb5(),
+		mssql(),
+		tns(),
 	}
 	for i := range list {
 		withFiles(&list[i])

@@ -13,6 +13,7 @@ import (
 	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/krb5"
 	"fengsui/capture/proto/mqtt"
+	"fengsui/capture/proto/mssql"
 	"fengsui/capture/proto/mysql"
 	"fengsui/capture/proto/ntp"
 	"fengsui/capture/proto/pgsql"
@@ -25,6 +26,7 @@ import (
 	"fengsui/capture/proto/ssh"
 	"fengsui/capture/proto/tftp"
 	"fengsui/capture/proto/tls"
+	"fengsui/capture/proto/tns"
 	"fengsui/capture/proto/websocket"
 )
 
@@ -60,8 +62,8 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppDNP3, TCP: true, Recognise: known.DNP3},
 		{App: flow.AppMySQL, TCP: true, Recognise: mysql.Recognise, New: mysql.New},
 		{App: flow.AppPgSQL, TCP: true, Recognise: pgsql.Recognise, New: pgsql.New},
-		{App: flow.AppMSSQL, TCP: true, Recognise: known.MSSQL},
-		{App: flow.AppTNS, TCP: true, Recognise: known.TNS},
+		{App: flow.AppMSSQL, TCP: true, Recognise: mssql.Recognise, New: mssql.New},
+		{App: flow.AppTNS, TCP: true, Recognise: tns.Recognise, New: tns.New},
 		{App: flow.AppRedis, TCP: true, Recognise: known.Redis},
 		{App: flow.AppMongoDB, TCP: true, Recognise: known.MongoDB},
 		{App: flow.AppKRB5, TCP: true, UDP: true, Recognise: krb5.Recognise, New: krb5.New},
