@@ -43,6 +43,16 @@ func has(field string) func(*eventView) int {
 	}
 }
 
+// equals counts the events in which a field has a value.
+func equals(field, value string) func(*eventView) int {
+	return func(e *eventView) int {
+		if e.Text(field) == value {
+			return 1
+		}
+		return 0
+	}
+}
+
 // items counts the values of a list field.
 func items(field string) func(*eventView) int {
 	return func(e *eventView) int {
@@ -215,12 +225,16 @@ func TestTsharkAgrees(t *testing.T) {
 	}
 }
 
+// between stands between the values of one packet in what tshark prints; it occurs in no value.
+const between = "\x01"
+
 func (s *second) count(t *testing.T, capture string) int {
 	t.Helper()
 	args := []string{"-n", "-r", capture, "-Y", s.filter, "-T", "fields", "-e", "frame.number"}
 	if s.field != "" {
 		args = append(args[:len(args)-1], s.field)
 	}
+	args = append(args, "-E", "aggregator="+between)
 	if s.decode != "" {
 		args = append(args, "-d", s.decode)
 	}
@@ -234,7 +248,7 @@ func (s *second) count(t *testing.T, capture string) int {
 	n := 0
 	for line := range strings.Lines(string(out)) {
 		if line = strings.TrimSpace(line); line != "" {
-			n += 1 + strings.Count(line, ",")
+			n += 1 + strings.Count(line, between)
 		}
 	}
 	return n

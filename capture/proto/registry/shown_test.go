@@ -85,4 +85,56 @@ var protocols = []shown{
 		limits: "64 payloads; 32 proposals; 512 transforms; fragments of RFC 7383 not joined",
 		tshark: &second{filter: "isakmp", what: "messages"},
 	},
+	{
+		app: "http2", title: "HTTP/2 in clear text, with DNS inside", capture: "suricata-verify-dev/http2-keywords2/input.pcap",
+		limits: "512 open streams; 256 KiB a frame; header lists of 64 KiB and 1024 fields; bodies as HTTP/1",
+	},
+	{
+		app: "websocket", title: "WebSocket behind an upgrade", capture: "suricata-verify-dev/websocket-ping/input.pcap",
+		limits: "64 KiB a frame; 64 KiB a message, also when decompressed",
+	},
+	{
+		app: "smb", title: "SMB 1, 2 and 3", capture: "pcaps/zeek-smb-smb2.pcap",
+		limits: "256 requests waiting; 256 handles; 64 trees; names 4 KiB; reads and writes as files",
+		tshark: &second{filter: "smb2.cmd==5 && smb2.flags.response==0", field: "smb2.cmd", what: "creates", ours: has(event.SMBDisposition)},
+	},
+	{
+		app: "krb5", title: "Kerberos 5", capture: "pcaps/malcolm-proto-KRB5.pcap",
+		limits: "message 128 KiB over TCP; names of 16 parts; 64 encryption types",
+		tshark: &second{filter: "kerberos.msg_type in {10,11,12,13,30}", field: "frame.number", what: "AS, TGS and error messages"},
+	},
+	{
+		app: "rdp", title: "RDP up to its encryption", capture: "pcaps/zeek-rdp-rdp-to-ssl.pcap",
+		limits: "PDU 64 KiB; cookie 255 bytes; 31 channels",
+		tshark: &second{filter: "rdp.neg_type == 1", what: "negotiation requests", ours: has(event.RDPRequested)},
+	},
+	{
+		app: "rfb", title: "RFB (VNC) up to the desktop's name", capture: "suricata-verify-dev/rfb-rules/input.pcap",
+		limits: "32 security types; 255 bytes of name and reason",
+		tshark: &second{filter: "vnc.server_proto_ver", what: "sessions"},
+	},
+	{
+		app: "ftp", title: "FTP", capture: "pcaps/zeek-ftp-bruteforce.pcap",
+		limits: "line 4 KiB; 64 reply lines and 64 KiB a command; 128 commands waiting; passwords masked",
+		tshark: &second{filter: "ftp.request.command", field: "ftp.request.command", what: "commands", ours: has(event.FTPCommand)},
+	},
+	{
+		app: "ftp-data", title: "FTP data connections", capture: "suricata-verify-dev/ftp__ftp-upload-active/input.pcap",
+		limits: "4 KiB of a listing; transfers as files",
+	},
+	{
+		app: "sip", title: "SIP over UDP and TCP, with SDP", capture: "pcaps/ndpi-sip.pcap",
+		limits: "header 64 KiB and 200 fields; body 16 KiB; 32 media",
+		tshark: &second{filter: "sip.Request-Line || sip.Status-Line", field: "frame.number", what: "messages"},
+	},
+	{
+		app: "mysql", title: "MySQL and MariaDB", capture: "pcaps/malcolm-proto-MySQL.pcap",
+		limits: "packet 64 KiB; statement 4 KiB in events; 256 prepared statements; passwords never in events",
+		tshark: &second{filter: "mysql.error_code == 1045", what: "refused logins", ours: equals(event.DBErrorCode, "1045")},
+	},
+	{
+		app: "pgsql", title: "PostgreSQL", capture: "pcaps/zeek-postgresql-greenhouse-app.pcap",
+		limits: "message 64 KiB; statement 4 KiB in events; 256 prepared statements and portals",
+		tshark: &second{filter: "pgsql.query", field: "pgsql.query", what: "statements", ours: has(event.DBStatement)},
+	},
 }
