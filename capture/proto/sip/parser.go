@@ -183,9 +183,8 @@ func (p *Parser) packet(c *proto.Context, dir flow.Direction, b []byte) {
 	content := b[end:]
 	if n := t.contentLength(); !whole || n > int64(len(content)) {
 		t.Anomaly("incomplete_data")
-	} else if n >= 0 {
-		content = content[:n]
 	}
+	// What lies behind the declared length is none of SIP's (RFC 3261 18.3), yet Suricata and many phones read it.
 	if len(content) > 0 {
 		t.body(content)
 	}
