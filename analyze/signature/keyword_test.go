@@ -10,6 +10,8 @@ import (
 	"fengsui/analyze/alert"
 	"fengsui/capture/flow"
 	"fengsui/capture/packet"
+	"fengsui/capture/proto/dcerpc"
+	"fengsui/capture/proto/dns"
 )
 
 // onePacket tells whether a rule of these options matches a packet of its own.
@@ -197,6 +199,39 @@ alert dns any any -> any any (dns.query; dataset:isset,seen; sid:2;)`
 	} {
 		if _, refused := Compile([]Source{{Name: "k", Text: fmt.Sprintf("alert dns any any -> any any (dns.query; %s; sid:1;)", bad)}}, Options{}); len(refused) != 1 {
 			t.Errorf("%s accepted", bad)
+		}
+	}
+}
+
+// call is a DCE/RPC request.
+type call struct {
+	dns.Transaction
+	rpc dcerpc.Call
+}
+
+func (c *call) Protocol() string   { return "dcerpc" }
+func (c *call) RPC() *dcerpc.Call { return &c.rpc }
+
+func TestByteOrderOfCalls(t *testing.T) {
+	for _, little := range []bool{true, false} {
+		r := newRig(t, `
+alert dcerpc any any -> any any (dce_stub_data; byte_test:2,=,258,0,dce; sid:1;)
+alert dcerpc any any -> any any (dce_stub_data; byte_test:2,=,513,0,dce; sid:2;)
+alert tcp any any -> any any (dce_stub_data; byte_extract:1,2,n,dce; byte_math:bytes 2,offset 0,oper -,rvalue n,result m,endian dce; byte_test:2,>,m,0,dce; sid:3;)
+`)
+		c := &call{}
+		c.OneSide = true
+		c.rpc.Sides[flow.ToServer] = dcerpc.Side{Seen: true, Kind: dcerpc.Request, Little: little, Stub: []byte{1, 2, 5}}
+		f := &flow.Flow{ID: 1, Kind: packet.KindTCP, App: flow.AppDCERPC}
+		p := makePacket(packet.KindTCP, "")
+		r.Transaction(p, f, flow.ToServer, c)
+		r.Packet(p, f, flow.ToServer)
+		want := []uint32{1, 3}
+		if little {
+			want = []uint32{2, 3}
+		}
+		if got := r.take(); !slices.Equal(got, want) {
+			t.Errorf("little %v: %v, want %v", little, got, want)
 		}
 	}
 }

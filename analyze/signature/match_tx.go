@@ -308,6 +308,9 @@ func (w *Worker) holds(s *sig, p *plan, t *txView) bool {
 		return false
 	}
 	w.scratch.StartRule()
+	if s.dce {
+		w.scratch.Little, _ = field.DCEOrder(&t.View)
+	}
 	if s.payload != nil && !(w.fs != nil && slices.Contains(w.fs.paid[t.Dir], s.num)) && !w.payloadMatches(s) {
 		return false
 	}

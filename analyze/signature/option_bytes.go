@@ -6,6 +6,7 @@ import (
 
 	"fengsui/analyze/signature/inspect"
 	"fengsui/analyze/signature/rule"
+	"fengsui/capture/flow"
 )
 
 func byteKeywords() map[string]keyword {
@@ -83,8 +84,10 @@ func sourceWord(src *inspect.Source, mask *uint64, word string) (bool, error) {
 		switch value {
 		case "big", "little":
 			src.Little = value == "little"
+		case "dce":
+			src.DCE = true
 		default:
-			return true, atOffset(0, "endian %q needs a protocol that is not parsed here", value)
+			return true, atOffset(0, "endian %q is not big, little or dce", value)
 		}
 	case "bitmask":
 		m, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(value), "0x"), 16, 64)
@@ -93,15 +96,28 @@ func sourceWord(src *inspect.Source, mask *uint64, word string) (bool, error) {
 		}
 		*mask = m
 	case "dce":
-		return true, atOffset(0, "dce takes its byte order from DCERPC, which is not parsed in this build")
+		src.DCE = true
 	default:
 		return false, nil
 	}
 	return true, nil
 }
 
+// useDCE narrows a rule that takes its byte order from DCE/RPC to flows that carry it.
+func (b *builder) useDCE(src *inspect.Source) {
+	if !src.DCE {
+		return
+	}
+	b.out.dce = true
+	carriers, flows := nameApps(flow.AppDCERPC)
+	if b.txApps == 0 {
+		b.txApps, b.out.apps = carriers, flows
+	}
+}
+
 // checkWidth says whether so many bytes can be read that way.
-func checkWidth(src *inspect.Source) error {
+func (b *builder) checkWidth(src *inspect.Source) error {
+	b.useDCE(src)
 	if src.Bytes.Var != inspect.NoVar {
 		return nil
 	}
@@ -148,7 +164,7 @@ func optByteTest(b *builder, o rule.Option) error {
 			return atOffset(0, "%q is not known", word)
 		}
 	}
-	if err := checkWidth(&t.Source); err != nil {
+	if err := b.checkWidth(&t.Source); err != nil {
 		return err
 	}
 	b.addStep(t, t.Source.Relative)
@@ -212,7 +228,7 @@ func optByteJump(b *builder, o rule.Option) error {
 		}
 	}
 	if j.Source.Bytes.Var != inspect.NoVar || j.Source.Bytes.Plain > 0 { // 0 bytes: a jump by post_offset alone
-		if err := checkWidth(&j.Source); err != nil {
+		if err := b.checkWidth(&j.Source); err != nil {
 			return err
 		}
 	}
@@ -258,7 +274,7 @@ func optByteExtract(b *builder, o rule.Option) error {
 			}
 		}
 	}
-	if err := checkWidth(&e.Source); err != nil {
+	if err := b.checkWidth(&e.Source); err != nil {
 		return err
 	}
 	b.addStep(e, e.Source.Relative)
@@ -312,7 +328,7 @@ func optByteMath(b *builder, o rule.Option) error {
 	if m.Into, err = b.newVariable(result); err != nil {
 		return err
 	}
-	if err := checkWidth(&m.Source); err != nil {
+	if err := b.checkWidth(&m.Source); err != nil {
 		return err
 	}
 	b.addStep(m, m.Source.Relative)

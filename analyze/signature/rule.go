@@ -174,6 +174,7 @@ type sig struct {
 	plans    []plan // phaseTx: one for each protocol whose transactions it looks at
 	final    bool   // says what must not be there, or where the end is: judged when the side is complete
 
+	dce        bool // reads numbers in the byte order of a DCE/RPC call
 	effects    []effect
 	marks      []func(v *field.View)
 	tags       []tagSpec

@@ -14,6 +14,7 @@ type Source struct {
 	Offset   Number
 	Relative bool
 	Little   bool
+	DCE      bool // the byte order is that of Scratch.Little
 	Text     bool // digits, in Base; 0 means by prefix as strtoull does
 	Base     int
 }
@@ -44,7 +45,7 @@ func (r *Source) read(s *Scratch, b *Buffer) (value uint64, at, used int, ok boo
 		return 0, 0, 0, false
 	}
 	var raw [8]byte
-	if r.Little {
+	if r.Little || r.DCE && s.Little {
 		copy(raw[:], data)
 		value = binary.LittleEndian.Uint64(raw[:])
 	} else {

@@ -38,6 +38,7 @@ type Scratch struct {
 	Regex   pcre.Scratch
 	Values  [VarsMax]uint64
 	Exceeds uint64 // searches cut off at stepsMax
+	Little  bool   // byte order of the DCE/RPC call looked at
 	decoded []byte
 	inner   Buffer // of decoded
 
