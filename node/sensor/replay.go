@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"fengsui/capture/pipeline"
 	"fengsui/capture/source"
 	"fengsui/node/api"
 	"fengsui/node/intake"
@@ -32,7 +31,7 @@ type replay struct {
 	done    chan struct{} // closed when it has ended and its records are settled
 
 	src  source.Source
-	pipe *pipeline.Pipeline
+	work *worker
 	out  *outlet
 	job  *intake.Job
 
@@ -53,7 +52,7 @@ func (s *Sensor) Start(_ context.Context, r api.ReplayRequest) (api.Replay, erro
 	if err := readable(r.Path); err != nil {
 		return api.Replay{}, err
 	}
-	src, err := s.cfg.OpenFile(r.Path, r.Speed, r.Repeat, r.Rebase)
+	src, err := s.cfg.OpenFile(Source{Path: r.Path, Speed: r.Speed, Repeat: r.Repeat}, r.Rebase)
 	if err != nil {
 		return api.Replay{}, api.Problemf(api.CodeRefused, "", "%v", err)
 	}
@@ -78,7 +77,7 @@ func (s *Sensor) Start(_ context.Context, r api.ReplayRequest) (api.Replay, erro
 		src: src, job: &intake.Job{}, state: "running",
 	}
 	j.out = newOutlet(ctx, s, j.job)
-	j.pipe = s.newPipeline(j.out)
+	j.work = s.newWorker(j.out)
 	s.jobs = append([]*replay{j}, s.jobs...)
 	s.jobs = s.jobs[:min(len(s.jobs), replaysKept)]
 	s.wg.Go(func() { s.runReplay(ctx, j) })
@@ -87,7 +86,7 @@ func (s *Sensor) Start(_ context.Context, r api.ReplayRequest) (api.Replay, erro
 
 // readable answers the commonest mistakes in one line.
 func readable(path string) error {
-	fi, err := os.Stat(path)
+	_, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return api.Problemf(api.CodeNotFound, "", "no file %s on the node's machine", path)
@@ -95,15 +94,13 @@ func readable(path string) error {
 		return api.Problemf(api.CodeRefused, "the node runs as another user than you", "the node may not read %s", path)
 	case err != nil:
 		return api.Problemf(api.CodeRefused, "", "look at %s: %v", path, err)
-	case fi.IsDir():
-		return api.Problemf(api.CodeBadRequest, "", "%s is a directory", path)
 	}
 	return nil
 }
 
 func (s *Sensor) runReplay(ctx context.Context, j *replay) {
 	defer j.cancel()
-	err := s.pump(ctx, j.src, j.pipe, j.out)
+	err := s.pump(ctx, j.src, j.work, j.out)
 	j.out.flush()
 	state := "done"
 	switch {
@@ -127,7 +124,7 @@ func (s *Sensor) runReplay(ctx context.Context, j *replay) {
 func (j *replay) status() api.Replay {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	c, p := j.src.Counters(), j.pipe.Stats()
+	c, p := j.src.Counters(), j.work.pipe.Stats()
 	_, committed := j.job.Counts()
 	st := api.Replay{
 		ID: j.id, Path: j.path, State: j.state, Started: j.started, Ended: j.ended, Packets: c.Frames, Bytes: c.Bytes, Flows: p.Flows.Created,

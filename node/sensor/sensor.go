@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"fengsui/analyze/alert"
+	"fengsui/capture/evidence"
 	"fengsui/capture/pipeline"
 	"fengsui/capture/source"
+	"fengsui/capture/zone"
 	"fengsui/gmcrypto/identity"
 	"fengsui/node/api"
 	"fengsui/node/intake"
+	"fengsui/node/sensor/governor"
 )
 
 // Times of supervision.
@@ -29,6 +32,12 @@ type Source struct {
 	Speed     float64
 	Repeat    int
 	Interface string
+	Filter    string // tcpdump expression, "" passes everything
+
+	Workers     int // of an interface; 0: the opener decides
+	SnapLen     int
+	RingBytes   int64
+	Promiscuous bool
 }
 
 // Config is what a Sensor needs.
@@ -41,10 +50,13 @@ type Config struct {
 	Sources    []Source
 	// Inspector makes the judge of one pipeline; it calls emit from the pipeline's goroutine.
 	Inspector func(emit func(*alert.Alert)) pipeline.Inspector
-	// OpenFile and OpenInterface open sources; an interface may give several, each of which gets a pipeline of its own. repeat counts
+	// OpenFile and OpenInterface open sources; an interface may give several, each of which gets a pipeline of its own. Repeat counts
 	// passes; rebase moves packet times so that the first packet happens now.
-	OpenFile      func(path string, speed float64, repeat int, rebase bool) (source.Source, error)
-	OpenInterface func(name string) ([]source.Source, error)
+	OpenFile      func(c Source, rebase bool) (source.Source, error)
+	OpenInterface func(c Source) ([]source.Source, error)
+	Zones         *zone.Table        // nil: alerts are not told where they go
+	Evidence      *evidence.Store    // nil: no packets are kept; closed when Run ends
+	Governor      *governor.Governor // nil: nothing is shed; run by Run
 	Logger        *slog.Logger
 }
 
@@ -53,6 +65,7 @@ type Sensor struct {
 	cfg     Config
 	sources []*watched
 	total   totals
+	shed    shedCounts
 
 	mu     sync.Mutex
 	base   context.Context // of Run; nil before it and after it has ended
@@ -85,12 +98,24 @@ func (s *Sensor) Run(ctx context.Context) error {
 	for _, w := range s.sources {
 		sources.Go(func() { s.supervise(ctx, w) })
 	}
+	if s.cfg.Governor != nil {
+		sources.Go(func() {
+			if err := s.cfg.Governor.Run(ctx); err != nil {
+				s.cfg.Logger.Error("the governor has ended", "error", err)
+			}
+		})
+	}
 	<-ctx.Done()
 	sources.Wait()
 	s.mu.Lock()
 	s.base = nil // no replay starts any more
 	s.mu.Unlock()
 	s.wg.Wait()
+	if s.cfg.Evidence != nil { // every worker has ended: what they cut is written
+		if err := s.cfg.Evidence.Close(); err != nil {
+			s.cfg.Logger.Error("evidence is missing on disk", "error", err)
+		}
+	}
 	return nil
 }
 
@@ -118,6 +143,7 @@ func (w *watched) set(state string, err error, out *outlet, runs []source.Source
 func sum(a, b source.Counters) source.Counters {
 	a.Frames += b.Frames
 	a.Bytes += b.Bytes
+	a.Filtered += b.Filtered
 	a.KernelDrops += b.KernelDrops
 	a.Truncated += b.Truncated
 	a.Invalid += b.Invalid
@@ -159,14 +185,14 @@ func (s *Sensor) runSource(ctx context.Context, w *watched) error {
 	var runs []source.Source
 	var job *intake.Job
 	if w.Path != "" {
-		src, err := s.cfg.OpenFile(w.Path, w.Speed, max(w.Repeat, 1), w.Speed > 0)
+		src, err := s.cfg.OpenFile(w.Source, w.Speed > 0)
 		if err != nil {
 			return err
 		}
 		runs, job = []source.Source{src}, &intake.Job{}
 	} else {
 		var err error
-		if runs, err = s.cfg.OpenInterface(w.Interface); err != nil {
+		if runs, err = s.cfg.OpenInterface(w.Source); err != nil {
 			return err
 		}
 	}
@@ -178,7 +204,7 @@ func (s *Sensor) runSource(ctx context.Context, w *watched) error {
 	errs := make(chan error, len(runs))
 	for _, src := range runs {
 		go func() { // waited for below
-			err := s.pump(ctx, src, s.newPipeline(out), out)
+			err := s.pump(ctx, src, s.newWorker(out), out)
 			cancel() // one worker of an interface that ends takes the others with it: they share the traffic
 			errs <- err
 		}()
@@ -190,27 +216,24 @@ func (s *Sensor) runSource(ctx context.Context, w *watched) error {
 	return errors.Join(faults...)
 }
 
-func (s *Sensor) newPipeline(out *outlet) *pipeline.Pipeline {
-	return pipeline.New(s.cfg.Pipeline, []pipeline.Inspector{s.cfg.Inspector(out.raise)}, nil)
-}
-
-// pump moves frames from src into p until the source ends or ctx does, then ends all flows.
-func (s *Sensor) pump(ctx context.Context, src source.Source, p *pipeline.Pipeline, out *outlet) (err error) {
+// pump moves frames from src through w until the source ends or ctx does, then ends all flows.
+func (s *Sensor) pump(ctx context.Context, src source.Source, w *worker, out *outlet) (err error) {
 	defer func() {
 		// A packet that breaks the program must cost one source, not the node: everything else goes on, and a person is told.
 		if r := recover(); r != nil {
 			err = fmt.Errorf("broke on a packet: %v", r)
 			s.cfg.Logger.Error("detection broke on a packet: this is a bug, please report it", "panic", fmt.Sprint(r))
 		}
+		w.close(s.cfg.Evidence)
 	}()
 	err = src.Run(ctx, func(f *source.Frame) error {
-		p.Frame(f)
+		w.frame(f)
 		if len(f.Data) == 0 && f.OrigLen == 0 {
 			out.advance(f.Time)
 		}
 		return nil
 	})
-	p.Flush()
+	w.pipe.Flush()
 	return err
 }
 

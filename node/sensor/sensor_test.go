@@ -98,9 +98,9 @@ func start(t *testing.T, window time.Duration, sources []Source, files map[strin
 	b.sensor, err = New(Config{
 		Site: "440106", Node: "n1", Intake: b.in, FoldWindow: window, Sources: sources,
 		Inspector: func(emit func(*alert.Alert)) pipeline.Inspector { return every{emit} },
-		OpenFile:  func(path string, _ float64, _ int, _ bool) (source.Source, error) { return open(path) },
-		OpenInterface: func(name string) ([]source.Source, error) {
-			s, err := open(name)
+		OpenFile:  func(c Source, _ bool) (source.Source, error) { return open(c.Path) },
+		OpenInterface: func(c Source) ([]source.Source, error) {
+			s, err := open(c.Interface)
 			return []source.Source{s}, err
 		},
 	})
@@ -204,7 +204,7 @@ func TestReplayCancelAndRefusals(t *testing.T) {
 		}
 	}
 	try("/no/such/file", api.CodeNotFound)
-	try(t.TempDir(), api.CodeBadRequest)
+	try(t.TempDir(), api.CodeRefused) // a directory is read like a file; this one holds no capture
 	try(file(t, "garbage"), api.CodeRefused)
 	if _, err := b.sensor.Wait(t.Context(), "r99"); api.CodeOf(err) != api.CodeNotFound {
 		t.Error(err)
