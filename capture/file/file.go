@@ -138,6 +138,9 @@ func (f *File) Sum(name string) []byte {
 	return nil
 }
 
+// Gaps tells whether bytes in the middle are missing.
+func (f *File) Gaps() bool { return f.gap }
+
 // Cut tells whether Data is not the whole file as far as it was seen.
 func (f *File) Cut() bool { return f.gap || f.Size > uint64(len(f.Data)) }
 
