@@ -11,7 +11,9 @@ func Protocols() []Protocol {
 		mqtt(),
 		rfb(),
 		tls(),
+		quic(),
 		ssh(),
+		pop3(),
 		sip(),
 		ftpData(),
 		ftp(),
@@ -26,6 +28,7 @@ func Protocols() []Protocol {
 		mysql(),
 		pgsql(),
 		krb5(),
+		ldap(),
 		mssql(),
 		tns(),
 	}

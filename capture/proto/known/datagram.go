@@ -26,27 +26,6 @@ func asn1(b []byte) (tag byte, at, n int, ok bool) {
 	return tag, 2 + size, n, n >= 0
 }
 
-// LDAP recognises messages of RFC 4511 on its ports.
-func LDAP(p *proto.Probe) proto.Match {
-	b := p.Data
-	if !p.Port(389) && !p.Port(3268) {
-		return proto.No
-	}
-	tag, at, n, ok := asn1(b)
-	if !ok || tag != 0x30 || n < 5 || len(b) < at+5 {
-		return proto.No
-	}
-	id := b[at:]
-	if id[0] != 2 || id[1] == 0 || id[1] > 4 || len(id) < 3+int(id[1]) {
-		return proto.No
-	}
-	switch op := id[2+int(id[1])]; {
-	case op >= 0x60 && op <= 0x79, op == 0x42, op == 0x4a, op == 0x50:
-		return proto.Yes
-	}
-	return proto.No
-}
-
 // SNMP recognises versions 1 to 3 on their ports.
 func SNMP(p *proto.Probe) proto.Match {
 	b := p.Data

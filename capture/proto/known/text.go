@@ -48,18 +48,6 @@ func RFB(p *proto.Probe) proto.Match { return prefix(p.Data, "RFB 00") }
 // HTTP2 recognises the preface of RFC 9113 3.4.
 func HTTP2(p *proto.Probe) proto.Match { return prefix(p.Data, "PRI * HTTP/2.0\r\n\r\nSM") }
 
-// POP3 recognises the greeting of RFC 1939.
-func POP3(p *proto.Probe) proto.Match {
-	if p.Dir == flow.ToClient {
-		return anyPrefix(p.Data, "+OK ", "+OK\r\n")
-	}
-	m := anyPrefix(p.Data, "APOP ", "CAPA\r\n")
-	if m == proto.No && p.Port(110) {
-		return anyPrefix(p.Data, "USER ", "AUTH")
-	}
-	return m
-}
-
 // IMAP recognises the greeting of RFC 9051.
 func IMAP(p *proto.Probe) proto.Match {
 	if p.Dir == flow.ToClient {

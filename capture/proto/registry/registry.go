@@ -12,11 +12,14 @@ import (
 	"fengsui/capture/proto/ike"
 	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/krb5"
+	"fengsui/capture/proto/ldap"
 	"fengsui/capture/proto/mqtt"
 	"fengsui/capture/proto/mssql"
 	"fengsui/capture/proto/mysql"
 	"fengsui/capture/proto/ntp"
 	"fengsui/capture/proto/pgsql"
+	"fengsui/capture/proto/pop3"
+	"fengsui/capture/proto/quic"
 	"fengsui/capture/proto/rdp"
 	"fengsui/capture/proto/rfb"
 	"fengsui/capture/proto/sip"
@@ -52,7 +55,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppFTP, TCP: true, Recognise: ftp.Recognise, New: ftp.New},
 		{App: flow.AppFTPData, TCP: true, Recognise: ftp.RecogniseData, NewExpected: ftp.NewData},
 		{App: flow.AppSMTP, TCP: true, Recognise: smtp.Recognise, New: smtp.New},
-		{App: flow.AppPOP3, TCP: true, Recognise: known.POP3},
+		{App: flow.AppPOP3, TCP: true, Recognise: pop3.Recognise, New: pop3.New},
 		{App: flow.AppIMAP, TCP: true, Recognise: known.IMAP},
 		{App: flow.AppIRC, TCP: true, Recognise: known.IRC},
 		{App: flow.AppRFB, TCP: true, Recognise: rfb.Recognise, New: rfb.New},
@@ -67,7 +70,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppRedis, TCP: true, Recognise: known.Redis},
 		{App: flow.AppMongoDB, TCP: true, Recognise: known.MongoDB},
 		{App: flow.AppKRB5, TCP: true, UDP: true, Recognise: krb5.Recognise, New: krb5.New},
-		{App: flow.AppLDAP, TCP: true, UDP: true, Recognise: known.LDAP},
+		{App: flow.AppLDAP, TCP: true, UDP: true, Recognise: ldap.Recognise, New: ldap.New},
 		{App: flow.AppSIP, TCP: true, UDP: true, Recognise: sip.Recognise, New: sip.New},
 		{App: flow.AppDCERPC, TCP: true, UDP: true, Recognise: dcerpc.Recognise, New: dcerpc.New},
 		{App: flow.AppSNMP, UDP: true, Recognise: snmp.Recognise, New: snmp.New},
@@ -75,7 +78,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppDHCP, UDP: true, Recognise: dhcp.Recognise, New: dhcp.New},
 		{App: flow.AppTFTP, UDP: true, Recognise: tftp.Recognise, New: tftp.New},
 		{App: flow.AppIKE, UDP: true, Recognise: ike.Recognise, New: ike.New},
-		{App: flow.AppQUIC, UDP: true, Recognise: known.QUIC},
+		{App: flow.AppQUIC, UDP: true, Recognise: quic.Recognise, New: quic.New},
 		{App: flow.AppWebSocket, TCP: true, Recognise: websocket.Recognise, New: websocket.New, NewExpected: websocket.NewExpected},
 		{App: flow.AppBitTorrentDHT, UDP: true, Recognise: known.DHT},
 	}
