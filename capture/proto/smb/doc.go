@@ -14,6 +14,9 @@
 // them; a file then ends truncated); names 4 KiB; commands are looked at as a whole up to 128 KiB; file data that comes out
 // of order waits in at most 64 pieces and 4 MiB a file, 16 MiB a flow. A file keeps what package file keeps.
 //
+// The parser does not ask for raw matching at record borders (Context.Flush): rules on port 445 that match the payload
+// of packets would be judged twice.
+//
 // After a gap in a file's bytes the file has the gap; after any other the next plausible record is looked for.
 //
 // Concurrency: a parser belongs to the worker of its flow.

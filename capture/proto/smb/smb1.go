@@ -126,7 +126,6 @@ func (p *Parser) message1(c *proto.Context, dir flow.Direction, b []byte) int {
 		return 0
 	}
 	msg := b[:whole]
-	c.Flush[dir] = true
 	if whole < header1Bytes {
 		c.Malformed++
 		p.malformed(c, dir)

@@ -70,7 +70,7 @@ func (p *Parser) message2(c *proto.Context, dir flow.Direction, b []byte) int {
 			p.malformed(c, dir)
 		}
 		h.skip(h.left)
-		return p.bulk(c, h, b)
+		return h.bulk(b)
 	}
 	if len(b) < header2Bytes {
 		return 0
@@ -113,9 +113,6 @@ func (p *Parser) message2(c *proto.Context, dir flow.Direction, b []byte) int {
 	default:
 		p.wrongWay(c, dir, 2, m.command, m.id)
 	}
-	if size == h.left { // the last of the record
-		c.Flush[dir] = true
-	}
 	if whole < size {
 		h.left -= whole
 		h.first = false
@@ -155,7 +152,7 @@ func (p *Parser) streamWrite(c *proto.Context, h *half, m *header2, b []byte, si
 	}
 	w := p.writeTo(c, r, o, offset, int(n))
 	p.wait(r)
-	p.stream(c, h, w, place-write2Bytes, int(n), size-place-int(n))
+	h.stream(w, place-write2Bytes, int(n), size-place-int(n))
 	h.take(write2Bytes)
 	return write2Bytes
 }
@@ -172,15 +169,15 @@ func (p *Parser) streamRead(c *proto.Context, h *half, m *header2, b []byte, siz
 	}
 	p.answered(2, m.id, cmd2Read, false)
 	w := p.readFrom(c, r, int(n), m.status)
-	p.stream(c, h, w, place-read2Bytes, int(n), size-place-int(n))
+	h.stream(w, place-read2Bytes, int(n), size-place-int(n))
 	h.take(read2Bytes)
 	return read2Bytes
 }
 
 // stream sets what is done with the rest of a message.
-func (p *Parser) stream(c *proto.Context, h *half, w *content, pad, data, tail int) {
+func (h *half) stream(w *content, pad, data, tail int) {
 	h.inBulk, h.pad, h.data, h.tail, h.content = true, pad, data, tail, w
-	p.dataEnd(c, h)
+	h.dataEnd()
 }
 
 // writeTo prepares a handle's file for n bytes.

@@ -233,12 +233,9 @@ func (p *Parser) rpc(c *proto.Context, h *handle, dir flow.Direction, r *request
 				t.end(flow.ToServer)
 			}
 		}
-		if call.Sides[dir].Done {
-			c.Flush[dir] = true
-			if dir == flow.ToClient {
-				t.end(flow.ToServer)
-				p.release(t)
-			}
+		if dir == flow.ToClient && call.Sides[dir].Done {
+			t.end(flow.ToServer)
+			p.release(t)
 		}
 		if call.Sides[dir].Kind == dcerpc.BindNak {
 			t.end(flow.ToServer)

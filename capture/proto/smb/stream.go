@@ -37,7 +37,7 @@ func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, prot
 		n := 0
 		switch rest := b[done:]; {
 		case h.inBulk:
-			n = p.bulk(c, h, rest)
+			n = h.bulk(rest)
 		case h.left > 0:
 			n = p.message(c, dir, rest)
 		case h.lost:
@@ -114,7 +114,7 @@ func (p *Parser) message(c *proto.Context, dir flow.Direction, b []byte) int {
 			p.malformed(c, dir)
 		}
 		h.skip(h.left)
-		return p.bulk(c, h, b)
+		return h.bulk(b)
 	}
 	switch b[0] {
 	case 0xfe:
@@ -128,7 +128,7 @@ func (p *Parser) message(c *proto.Context, dir flow.Direction, b []byte) int {
 		p.malformed(c, dir)
 	}
 	h.skip(h.left)
-	return p.bulk(c, h, b)
+	return h.bulk(b)
 }
 
 // take ends a message of n bytes.
@@ -165,7 +165,7 @@ func (p *Parser) hidden(c *proto.Context, dir flow.Direction, encrypted bool) {
 }
 
 // bulk takes bytes of file data, or passes over them, and returns how many.
-func (p *Parser) bulk(c *proto.Context, h *half, b []byte) int {
+func (h *half) bulk(b []byte) int {
 	done := 0
 	for len(b) > done && h.inBulk {
 		rest := b[done:]
@@ -180,7 +180,7 @@ func (p *Parser) bulk(c *proto.Context, h *half, b []byte) int {
 				h.content.write(rest[:n])
 			}
 			h.data -= n
-			p.dataEnd(c, h)
+			h.dataEnd()
 		case h.tail > 0:
 			n = min(h.tail, len(rest))
 			h.tail -= n
@@ -193,12 +193,11 @@ func (p *Parser) bulk(c *proto.Context, h *half, b []byte) int {
 }
 
 // dataEnd ends the piece of a file when all of it has come.
-func (p *Parser) dataEnd(c *proto.Context, h *half) {
+func (h *half) dataEnd() {
 	if h.data > 0 || h.content == nil {
 		return
 	}
 	h.content.finish()
-	c.Flush[h.content.dir] = true
 	h.content = nil
 }
 
@@ -231,7 +230,7 @@ func (p *Parser) Gap(c *proto.Context, dir flow.Direction, rest []byte, n int64)
 			h.content.lost(k)
 		}
 		h.data, left, h.left = h.data-k, left-k, h.left-k
-		p.dataEnd(c, h)
+		h.dataEnd()
 	}
 	k = min(h.tail, left)
 	h.tail, h.left = h.tail-k, h.left-k
