@@ -29,8 +29,10 @@ func (b *builder) header() *Refusal {
 		s.Action = Drop
 	case "reject", "rejectsrc", "rejectdst", "rejectboth":
 		s.Action = Reject
+	case "config":
+		s.Action, s.NoAlert = Alert, true
 	default:
-		return b.refuseAt(src.Action.Pos, src.Action.Text, "action is not alert, pass, drop or reject")
+		return b.refuseAt(src.Action.Pos, src.Action.Text, "action is not alert, pass, drop, reject or config")
 	}
 	if reason := b.protocol(src.Proto.Text); reason != "" {
 		return b.refuseAt(src.Proto.Pos, src.Proto.Text, reason)

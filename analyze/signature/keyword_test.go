@@ -209,7 +209,7 @@ type call struct {
 	rpc dcerpc.Call
 }
 
-func (c *call) Protocol() string   { return "dcerpc" }
+func (c *call) Protocol() string  { return "dcerpc" }
 func (c *call) RPC() *dcerpc.Call { return &c.rpc }
 
 func TestByteOrderOfCalls(t *testing.T) {
@@ -233,5 +233,23 @@ alert tcp any any -> any any (dce_stub_data; byte_extract:1,2,n,dce; byte_math:b
 		if got := r.take(); !slices.Equal(got, want) {
 			t.Errorf("little %v: %v, want %v", little, got, want)
 		}
+	}
+}
+
+func TestConfigRules(t *testing.T) {
+	r := newRig(t, `config dns any any -> any any (dns.query; content:"secret"; config:logging disable, type tx, scope tx; sid:1;)`)
+	for _, name := range []string{"secret.test", "open.test"} {
+		tx := &dns.Transaction{Message: dns.Message{Questions: []dns.Question{{Name: []byte(name)}}}}
+		tx.OneSide = true
+		f := &flow.Flow{ID: 1, Kind: packet.KindUDP, App: flow.AppDNS}
+		p := makePacket(packet.KindUDP, "x")
+		r.Transaction(p, f, flow.ToServer, tx)
+		r.Packet(p, f, flow.ToServer)
+		if due := tx.TakeLog(); due != (name == "open.test") {
+			t.Errorf("%s: its event is due: %v", name, due)
+		}
+	}
+	if got := r.take(); len(got) != 0 {
+		t.Errorf("a config rule alerts: %v", got)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // judge finds the rules that match on the packet, in Suricata's order: addresses once per flow, then packet and stream, then transactions.
 func (w *Worker) judge() {
 	g := &w.set.groups[kindOf(w.p)][w.dir]
-	if len(g.address) > 0 && !w.p.Pseudo && (w.f == nil || w.f.Count[w.dir].Packets <= 1) {
+	if len(g.address) > 0 && !w.p.Pseudo && (w.f == nil || w.firstOfSide()) {
 		for _, num := range g.address {
 			if s := w.set.sigs[num]; w.fits(s) {
 				w.take(s, nil, true)
@@ -32,6 +32,16 @@ func (w *Worker) judge() {
 	for i := range w.views {
 		w.judgeTx(&w.views[i])
 	}
+}
+
+// firstOfSide tells whether the flow's side has had no packet before this one. Without ports nothing tells the sides apart, and the flow counts as
+// one, as in Suricata.
+func (w *Worker) firstOfSide() bool {
+	c := &w.f.Count
+	if w.f.Kind == packet.KindIP {
+		return c[0].Packets+c[1].Packets <= 1
+	}
+	return c[w.dir].Packets <= 1
 }
 
 // gather collects the rules worth trying on the packet's own bytes and its stream chunks.

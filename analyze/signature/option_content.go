@@ -13,8 +13,11 @@ import (
 // contentBytesMax bounds one content. Rules in the field stay below 600.
 const contentBytesMax = 4096
 
-// streamBytesMax bounds depth, offset, distance and within, as Suricata does.
+// streamBytesMax bounds depth and offset, as Suricata does.
 const streamBytesMax = 1<<16 - 1
+
+// relativeMax bounds distance and within, as Suricata does.
+const relativeMax = 1 << 20
 
 func contentKeywords() map[string]keyword {
 	return map[string]keyword{
@@ -228,7 +231,7 @@ func optDistance(b *builder, o rule.Option) error {
 	if c.HasDistance {
 		return atOffset(0, "content has a distance already")
 	}
-	c.Distance, err = b.number(o.Value, -streamBytesMax, streamBytesMax)
+	c.Distance, err = b.number(o.Value, -relativeMax, relativeMax)
 	c.HasDistance = true
 	return err
 }
@@ -241,7 +244,7 @@ func optWithin(b *builder, o rule.Option) error {
 	if c.HasWithin {
 		return atOffset(0, "content has a within already")
 	}
-	if c.Within, err = b.number(o.Value, -streamBytesMax, streamBytesMax); err != nil {
+	if c.Within, err = b.number(o.Value, -relativeMax, relativeMax); err != nil {
 		return err
 	}
 	if c.Within.Var == inspect.NoVar && c.Within.Plain < int64(len(c.Pattern)) {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fengsui/analyze/signature/field"
 	"fengsui/analyze/signature/rule"
 )
 
@@ -22,6 +23,7 @@ func metaKeywords() map[string]keyword {
 		"alert":     {value: valueNone, parse: optAlert, addressOK: true},
 		"requires":  {value: valueNeeded, parse: optRequires, addressOK: true},
 		"prefilter": {value: valueNone, parse: ignore, addressOK: true}, // a hint on speed: ours are chosen without it
+		"config":    {value: valueNeeded, parse: optConfig},
 		"bypass":    {value: valueNone, parse: optBypass},
 		"tag":       {value: valueNeeded, parse: optTag, addressOK: true},
 	}
@@ -112,6 +114,21 @@ func optAlert(b *builder, _ rule.Option) error {
 		return atOffset(0, "alert and noalert exclude each other")
 	}
 	b.out.acceptsPass = true
+	return nil
+}
+
+// optConfig reads config:logging disable,type tx,scope tx: the transaction becomes no event. Other settings are not changed by rules.
+func optConfig(b *builder, o rule.Option) error {
+	parts := split(o.Value)
+	if len(parts) != 3 || strings.Join(strings.Fields(parts[0]), " ") != "logging disable" || strings.Join(strings.Fields(parts[1]), " ") != "type tx" {
+		return atOffset(0, "only logging disable, type tx is changed by rules")
+	}
+	switch strings.Join(strings.Fields(parts[2]), " ") {
+	case "scope tx":
+		b.out.marks = append(b.out.marks, func(v *field.View) { v.Tx.Base().TakeLog() })
+	default:
+		return atOffset(0, "scope is not tx")
+	}
 	return nil
 }
 
