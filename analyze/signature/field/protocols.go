@@ -10,6 +10,7 @@ func Protocols() []Protocol {
 		mdns(),
 		mqtt(),
 		rfb(),
+		modbus(),
 		tls(),
 		quic(),
 		ssh(),

@@ -13,6 +13,7 @@ import (
 	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/krb5"
 	"fengsui/capture/proto/ldap"
+	"fengsui/capture/proto/modbus"
 	"fengsui/capture/proto/mqtt"
 	"fengsui/capture/proto/mssql"
 	"fengsui/capture/proto/mysql"
@@ -61,7 +62,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppRFB, TCP: true, Recognise: rfb.Recognise, New: rfb.New},
 		{App: flow.AppTelnet, TCP: true, Recognise: known.Telnet},
 		{App: flow.AppMQTT, TCP: true, Recognise: mqtt.Recognise, New: mqtt.New},
-		{App: flow.AppModbus, TCP: true, Recognise: known.Modbus},
+		{App: flow.AppModbus, TCP: true, Recognise: modbus.Recognise, New: modbus.New},
 		{App: flow.AppDNP3, TCP: true, Recognise: known.DNP3},
 		{App: flow.AppMySQL, TCP: true, Recognise: mysql.Recognise, New: mysql.New},
 		{App: flow.AppPgSQL, TCP: true, Recognise: pgsql.Recognise, New: pgsql.New},
