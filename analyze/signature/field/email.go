@@ -2,46 +2,71 @@ package field
 
 import "fengsui/capture/proto/mime"
 
-// emailBuffers are the keywords that look at a mail, whatever carries it. A header's values are final at header, what
-// comes of the body at done.
-func emailBuffers(dirs Dirs, header, done Need, mail func(v *View) *mime.Mail) []Buffer {
-	one := func(name, field string) Buffer {
-		return Buffer{Names: []string{name}, Dirs: dirs, Need: header, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
-			m := mail(v)
-			if m == nil || i > 0 {
-				return nil, false
+// carriedMails are the mails of a transaction whose values keywords ask for: one, or several that come one after the other.
+type carriedMails func(v *View) []*mime.Mail
+
+// oneMail makes a list of at most one mail.
+func oneMail(m *mime.Mail) []*mime.Mail {
+	if m == nil {
+		return nil
+	}
+	return []*mime.Mail{m}
+}
+
+// values goes through the values that get yields of each mail whose header is complete, and returns value i of all.
+func (mails carriedMails) values(v *View, i int, get func(m *mime.Mail, k int) ([]byte, bool)) ([]byte, bool) {
+	for _, m := range mails(v) {
+		if !m.HeaderDone {
+			continue
+		}
+		for k := 0; ; k++ {
+			data, ok := get(m, k)
+			if !ok {
+				break
 			}
-			return m.Value(field)
+			if i == 0 {
+				return data, true
+			}
+			i--
+		}
+	}
+	return nil, false
+}
+
+// emailBuffers are the keywords that look at mails, whatever carries them. A header's values are final at header, what
+// comes of the body at done; several mails make them lists that grow.
+func emailBuffers(dirs Dirs, header, done Need, several bool, mails carriedMails) []Buffer {
+	field := func(name, field string) Buffer {
+		return Buffer{Names: []string{name}, Dirs: dirs, Need: header, Multi: several, Grows: several, Ended: atOnce, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
+			return mails.values(v, i, func(m *mime.Mail, k int) ([]byte, bool) {
+				if k > 0 {
+					return nil, false
+				}
+				return m.Value(field)
+			})
 		}}
 	}
 	return []Buffer{
-		one("email.from", "from"),
-		one("email.to", "to"),
-		one("email.cc", "cc"),
-		one("email.subject", "subject"),
-		one("email.date", "date"),
-		one("email.message_id", "message-id"),
-		one("email.x_mailer", "x-mailer"),
-		{Names: []string{"email.received"}, Dirs: dirs, Need: header, Multi: true, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
-			m := mail(v)
-			if m == nil {
-				return nil, false
-			}
-			return m.Nth("received", i)
+		field("email.from", "from"),
+		field("email.to", "to"),
+		field("email.cc", "cc"),
+		field("email.subject", "subject"),
+		field("email.date", "date"),
+		field("email.message_id", "message-id"),
+		field("email.x_mailer", "x-mailer"),
+		{Names: []string{"email.received"}, Dirs: dirs, Need: header, Multi: true, Grows: several, Ended: atOnce, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
+			return mails.values(v, i, func(m *mime.Mail, k int) ([]byte, bool) { return m.Nth("received", k) })
 		}},
 		{Names: []string{"email.url"}, Dirs: dirs, Need: header, Multi: true, Grows: true, Ended: atOnce, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
-			m := mail(v)
-			if m == nil || i >= len(m.URLs) {
-				return nil, false
-			}
-			return m.URLs[i], true
+			return mails.values(v, i, func(m *mime.Mail, k int) ([]byte, bool) {
+				if k >= len(m.URLs) {
+					return nil, false
+				}
+				return m.URLs[k], true
+			})
 		}},
-		{Names: []string{"email.body_md5"}, Dirs: dirs, Need: done, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
-			m := mail(v)
-			if m == nil || i > 0 || m.BodyMD5 == nil {
-				return nil, false
-			}
-			return m.BodyMD5, true
+		{Names: []string{"email.body_md5"}, Dirs: dirs, Need: done, Multi: several, Grows: several, Ended: atOnce, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
+			return mails.values(v, i, func(m *mime.Mail, k int) ([]byte, bool) { return m.BodyMD5, k == 0 && m.BodyMD5 != nil })
 		}},
 	}
 }

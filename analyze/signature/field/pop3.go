@@ -10,8 +10,8 @@ import (
 func pop3() Protocol {
 	return Protocol{
 		App: flow.AppPOP3,
-		Buffers: emailBuffers(ToClient, Need{0, pop3proto.InBody}, Need{0, pop3proto.Done}, func(v *View) *mime.Mail {
-			return v.Tx.(*pop3proto.Transaction).Mail
+		Buffers: emailBuffers(ToClient, Need{0, pop3proto.InBody}, Need{0, pop3proto.Done}, false, func(v *View) []*mime.Mail {
+			return oneMail(v.Tx.(*pop3proto.Transaction).Mail)
 		}),
 		Files:  ToClient,
 		Events: pop3proto.Anomalies,

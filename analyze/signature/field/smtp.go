@@ -35,7 +35,7 @@ func smtp() Protocol {
 			one("smtp.helo", smtpproto.Greeted, func(t *smtpproto.Transaction) []byte { return t.Helo }),
 			one("smtp.mail_from", smtpproto.Envelope, func(t *smtpproto.Transaction) []byte { return t.MailFrom }),
 			smtpLines("smtp.rcpt_to", ToServer, func(t *smtpproto.Transaction) [][]byte { return t.RcptTo }),
-		}, emailBuffers(ToServer, Need{smtpproto.InBody, 0}, Need{smtpproto.Done, 0}, func(v *View) *mime.Mail { return smtpOf(v).Mail })...),
+		}, emailBuffers(ToServer, Need{smtpproto.InBody, 0}, Need{smtpproto.Done, 0}, false, func(v *View) []*mime.Mail { return oneMail(smtpOf(v).Mail) })...),
 		Frames: []Buffer{
 			smtpLines("command_line", ToServer, func(t *smtpproto.Transaction) [][]byte { return t.Commands }),
 			smtpLines("response_line", ToClient, func(t *smtpproto.Transaction) [][]byte { return t.Replies }),

@@ -5,7 +5,7 @@
 // # What is kept in two forms
 //
 // Rules see header values as Suricata forms them: a folded line is joined without its line end and the first byte of
-// white space, nothing is decoded. Events get Text: unfolded by the book and with encoded words decoded.
+// white space, nothing is decoded. Events get Text: joined by a space and with encoded words decoded.
 //
 // # Parts
 //

@@ -51,7 +51,9 @@ func (f *Field) fold(b []byte, anomaly func(string)) {
 	if f.full == nil {
 		f.full = bytes.Clone(f.Value)
 	}
-	f.full = append(f.full, b[:min(len(b), max(fieldBytesMax-len(f.full), 0))]...)
+	f.full = append(f.full, ' ')
+	more := bytes.TrimLeft(b, " \t")
+	f.full = append(f.full, more[:min(len(more), max(fieldBytesMax-len(f.full), 0))]...)
 	b = b[1:]
 	f.Value = append(f.Value, b[:min(len(b), max(fieldBytesMax-len(f.Value), 0))]...)
 	if len(f.Value) > fieldValueMax {

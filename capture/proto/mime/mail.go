@@ -29,17 +29,20 @@ type Field struct {
 	Name []byte // as sent
 	// Value is what follows the colon and white space, folded lines joined without line end and first white space.
 	Value []byte
-	full  []byte // unfolded by the book: the white space stays; nil when nothing was folded
+	full  []byte // unfolded with a space for each fold; nil when nothing was folded
 }
 
-// Text returns the value for people: unfolded, encoded words decoded.
-func (f *Field) Text() string {
+// Unfolded returns the value with folded lines joined by a space, without surrounding white space.
+func (f *Field) Unfolded() []byte {
 	v := f.Value
 	if f.full != nil {
 		v = f.full
 	}
-	return decodeWords(string(bytes.TrimSpace(v)))
+	return bytes.TrimSpace(v)
 }
+
+// Text returns the value for people: unfolded, encoded words decoded.
+func (f *Field) Text() string { return decodeWords(string(f.Unfolded())) }
 
 // Mail is what is kept of one mail.
 type Mail struct {

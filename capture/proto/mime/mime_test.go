@@ -162,7 +162,7 @@ http://x.example
 	var e event.Event
 	m.Event(&e)
 	for name, want := range map[string]string{
-		event.EmailSubject: "café noir  and more", event.EmailFrom: `"A, B" <a@b>,监控 <c@d>`, event.EmailTo: "x@y (a, comment)",
+		event.EmailSubject: "café noir and more", event.EmailFrom: `"A, B" <a@b>,监控 <c@d>`, event.EmailTo: "x@y (a, comment)",
 		event.EmailDate: "2023-04-21T03:10:36.000000000Z", event.EmailURLs: "x.example", event.EmailStatus: "PARSE_DONE",
 	} {
 		if got := e.Text(name); got != want {
