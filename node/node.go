@@ -15,6 +15,7 @@ import (
 	"fengsui/node/monitor"
 	"fengsui/node/records"
 	"fengsui/node/sensor"
+	"fengsui/node/sensor/governor"
 )
 
 // Options are what the program gives a node besides its configuration.
@@ -35,18 +36,19 @@ type Node struct {
 	site    identity.Site
 	started time.Time
 
-	cred    *enrol.Credentials // who this node is
-	mesh    *mesh              // link, Raft, gossip, state: wire_federation.go
-	tree    *tree              // parent and children: wire_cascade.go
-	detect  *detection         // engine, documents, enforcement: wire_analyze.go
-	sensor  *sensor.Sensor     // sources and replays: wire_capture.go
-	intake  *intake.Intake     // detectors → ledger
-	spool   *intake.Spool      // … while there is no quorum
-	records *records.Reader    // ledger → people
-	metrics *monitor.Registry
-	health  *monitor.Health
-	api     *api.Server
-	page    *monitor.Server // metrics and health over HTTP; nil when not configured
+	cred     *enrol.Credentials // who this node is
+	mesh     *mesh              // link, Raft, gossip, state: wire_federation.go
+	tree     *tree              // parent and children: wire_cascade.go
+	detect   *detection         // engine, documents, enforcement: wire_analyze.go
+	sensor   *sensor.Sensor     // sources and replays: wire_capture.go
+	governor *governor.Governor // what packets and uploads may use of the machine: wire_capture.go
+	intake   *intake.Intake     // detectors → ledger
+	spool    *intake.Spool      // … while there is no quorum
+	records  *records.Reader    // ledger → people
+	metrics  *monitor.Registry
+	health   *monitor.Health
+	api      *api.Server
+	page     *monitor.Server // metrics and health over HTTP; nil when not configured
 
 	unlock func() error
 	run    *runner

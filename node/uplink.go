@@ -146,6 +146,7 @@ func (t *tree) loops() ([]func(context.Context) error, error) {
 			}
 			if kind == link.KindUpload {
 				last.set(s)
+				return n.governor.Bucket().Conn(ctx, s), nil // records take their turns; what little else goes up does not
 			}
 			return s, nil
 		}

@@ -1,46 +1,145 @@
 package node
 
 import (
+	"crypto/md5"  //nolint:gosec // indicators come as MD5; nothing is secured by it
+	"crypto/sha1" //nolint:gosec // the same
+	"crypto/sha256"
+	"fmt"
+	"os"
 	"runtime"
 	"time"
 
 	"fengsui/analyze/alert"
+	"fengsui/capture/evidence"
+	"fengsui/capture/file"
 	"fengsui/capture/pipeline"
 	"fengsui/capture/source"
+	"fengsui/capture/zone"
+	"fengsui/gmcrypto"
+	"fengsui/node/config"
 	"fengsui/node/sensor"
+	"fengsui/node/sensor/governor"
 )
 
 // openSensor joins the sources of the configuration, and replays, with detection and the way into the ledger.
 func openSensor(n *Node) (*sensor.Sensor, error) {
+	log := n.log.With("part", "capture")
 	var sources []sensor.Source
 	for _, c := range n.cfg.Capture {
-		sources = append(sources, sensor.Source{Name: c.Name, Path: c.Pcap, Speed: c.Speed, Repeat: c.Repeat, Interface: c.Interface})
+		sources = append(sources, sensor.Source{
+			Name: c.Name, Path: c.Pcap, Speed: c.Speed, Repeat: c.Repeat, Interface: c.Interface, Filter: c.Filter,
+			Workers: c.Workers, SnapLen: c.SnapLen, RingBytes: c.RingBytes, Promiscuous: c.Promiscuous,
+		})
 	}
-	workers := n.cfg.Limits.Workers
-	if workers == 0 {
-		workers = runtime.NumCPU()
-	}
-	return sensor.New(sensor.Config{
-		Site: n.site, Node: n.cfg.Node, Intake: n.intake, FoldWindow: n.cfg.FoldWindow, Sources: sources, Logger: n.log.With("part", "capture"),
-		Pipeline:  pipeline.Config{IgnoreChecksums: !n.cfg.ChecksumValidation},
-		Inspector: func(emit func(*alert.Alert)) pipeline.Inspector { return n.detect.worker(emit) },
-		OpenFile:  openFile,
-		OpenInterface: func(name string) ([]source.Source, error) {
-			if err := source.CheckInterface(name); err != nil {
-				return nil, err
-			}
-			return source.Live(name, workers, source.LiveOptions{}), nil
-		},
-	})
-}
-
-func openFile(path string, speed float64, repeat int, rebase bool) (source.Source, error) {
-	if err := source.CheckPcapFile(path); err != nil {
+	zones, err := openZones(n.cfg)
+	if err != nil {
 		return nil, err
 	}
-	opts := source.FileOptions{Speed: speed, Repeat: repeat - 1}
+	files, beside, err := openFiles(&n.cfg.Files)
+	if err != nil {
+		return nil, err
+	}
+	g := n.cfg.Governor
+	n.governor = governor.New(governor.Config{
+		Limits: governor.Limits{CPU: g.CPU, Memory: g.Memory, Link: g.Link, Upward: g.Upward}, Logger: n.log.With("part", "governor"),
+	})
+	cfg := sensor.Config{
+		Site: n.site, Node: n.cfg.Node, Intake: n.intake, FoldWindow: n.cfg.FoldWindow, Sources: sources, Logger: log,
+		Pipeline:  pipeline.Config{IgnoreChecksums: !n.cfg.ChecksumValidation, Files: files},
+		Inspector: func(emit func(*alert.Alert)) pipeline.Inspector { return n.detect.worker(emit) },
+		OpenFile:  openFile, OpenInterface: openInterface(n.cfg.Limits.Workers),
+		Zones: zones, Governor: n.governor, Beside: beside,
+	}
+	if e := n.cfg.Evidence; e.Dir != "" {
+		cfg.Evidence, err = evidence.NewStore(evidence.StoreConfig{
+			Dir: e.Dir, FilesMax: e.Files, BytesMax: e.Bytes,
+			Limits: evidence.Limits{RingBytes: int(e.RingBytes), Before: e.Before, After: e.After, Bytes: int(e.CutBytes)},
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sensor.New(cfg)
+}
+
+// openZones makes the table of zones; nil when there are none.
+func openZones(c *config.Config) (*zone.Table, error) {
+	zones := c.Zones
+	if c.ZonesFile != "" {
+		text, err := os.ReadFile(c.ZonesFile)
+		if err != nil {
+			return nil, fmt.Errorf("read zones_file: %w", err)
+		}
+		more, err := zone.Parse(c.ZonesFile, string(text))
+		if err != nil {
+			return nil, err
+		}
+		zones = append(zones[:len(zones):len(zones)], more...)
+	}
+	if len(zones) == 0 {
+		return nil, nil
+	}
+	t, err := zone.New(zones)
+	if err != nil {
+		return nil, fmt.Errorf("zones: %w", err)
+	}
+	return t, nil
+}
+
+// openFiles says what is done with files, and what must run beside the workers for it.
+func openFiles(c *config.Files) (*file.Config, []sensor.Task, error) {
+	out := &file.Config{Keep: int(c.KeepBytes)}
+	for _, name := range c.Digests {
+		d := file.Digest{Name: name}
+		switch name {
+		case "md5":
+			d.New = md5.New
+		case "sha1":
+			d.New = sha1.New
+		case "sha256":
+			d.New = sha256.New
+		case "sm3":
+			d.New = gmcrypto.NewSM3
+		}
+		out.Digests = append(out.Digests, d)
+	}
+	if c.Store == "" {
+		return out, nil, nil
+	}
+	store, err := file.OpenStore(file.StoreConfig{Dir: c.Store, BytesMax: c.StoreBytes, FilesMax: c.StoreFiles})
+	if err != nil {
+		return nil, nil, fmt.Errorf("files.store: %w", err)
+	}
+	out.Store = store
+	return out, []sensor.Task{store.Run}, nil
+}
+
+// openInterface opens the rings of an interface: as many as the source says, else as limits.workers says, else one a core.
+func openInterface(workers int) func(c sensor.Source) ([]source.Source, error) {
+	return func(c sensor.Source) ([]source.Source, error) {
+		if err := source.CheckInterface(c.Interface); err != nil {
+			return nil, err
+		}
+		rings := c.Workers
+		if rings == 0 {
+			rings = workers
+		}
+		if rings == 0 {
+			rings = runtime.NumCPU()
+		}
+		return source.Live(c.Interface, rings, source.LiveOptions{
+			SnapLen: c.SnapLen, RingBytes: int(c.RingBytes), NoPromisc: !c.Promiscuous, Filter: c.Filter,
+		}), nil
+	}
+}
+
+func openFile(c sensor.Source, rebase bool) (source.Source, error) {
+	if err := source.CheckPcapFile(c.Path); err != nil {
+		return nil, err
+	}
+	opts := source.FileOptions{Speed: c.Speed, Repeat: max(c.Repeat, 1) - 1, Filter: c.Filter}
 	if rebase {
 		opts.Rebase = time.Now
 	}
-	return source.PcapFile(path, opts), nil
+	return source.PcapFile(c.Path, opts), nil
 }

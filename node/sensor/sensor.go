@@ -40,6 +40,9 @@ type Source struct {
 	Promiscuous bool
 }
 
+// Task runs until ctx ends, and then finishes what was handed to it.
+type Task func(ctx context.Context) error
+
 // Config is what a Sensor needs.
 type Config struct {
 	Site       identity.Site
@@ -57,6 +60,7 @@ type Config struct {
 	Zones         *zone.Table        // nil: alerts are not told where they go
 	Evidence      *evidence.Store    // nil: no packets are kept; closed when Run ends
 	Governor      *governor.Governor // nil: nothing is shed; run by Run
+	Beside        []Task             // run by Run for as long as a worker may need them
 	Logger        *slog.Logger
 }
 
@@ -94,7 +98,16 @@ func (s *Sensor) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.base = ctx
 	s.mu.Unlock()
-	var sources sync.WaitGroup
+	var sources, beside sync.WaitGroup
+	besideCtx, endBeside := context.WithCancel(context.WithoutCancel(ctx)) // it outlives the workers
+	defer endBeside()
+	for _, run := range s.cfg.Beside {
+		beside.Go(func() {
+			if err := run(besideCtx); err != nil && besideCtx.Err() == nil {
+				s.cfg.Logger.Error("a part of the sensor has ended", "error", err)
+			}
+		})
+	}
 	for _, w := range s.sources {
 		sources.Go(func() { s.supervise(ctx, w) })
 	}
@@ -111,6 +124,8 @@ func (s *Sensor) Run(ctx context.Context) error {
 	s.base = nil // no replay starts any more
 	s.mu.Unlock()
 	s.wg.Wait()
+	endBeside()
+	beside.Wait()
 	if s.cfg.Evidence != nil { // every worker has ended: what they cut is written
 		if err := s.cfg.Evidence.Close(); err != nil {
 			s.cfg.Logger.Error("evidence is missing on disk", "error", err)
