@@ -32,6 +32,7 @@ func Protocols() []Protocol {
 		ldap(),
 		mssql(),
 		tns(),
+		redis(),
 	}
 	for i := range list {
 		withFiles(&list[i])

@@ -22,6 +22,7 @@ import (
 	"fengsui/capture/proto/pop3"
 	"fengsui/capture/proto/quic"
 	"fengsui/capture/proto/rdp"
+	"fengsui/capture/proto/redis"
 	"fengsui/capture/proto/rfb"
 	"fengsui/capture/proto/sip"
 	"fengsui/capture/proto/smb"
@@ -68,7 +69,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppPgSQL, TCP: true, Recognise: pgsql.Recognise, New: pgsql.New},
 		{App: flow.AppMSSQL, TCP: true, Recognise: mssql.Recognise, New: mssql.New},
 		{App: flow.AppTNS, TCP: true, Recognise: tns.Recognise, New: tns.New},
-		{App: flow.AppRedis, TCP: true, Recognise: known.Redis},
+		{App: flow.AppRedis, TCP: true, Recognise: redis.Recognise, New: redis.New},
 		{App: flow.AppMongoDB, TCP: true, Recognise: known.MongoDB},
 		{App: flow.AppKRB5, TCP: true, UDP: true, Recognise: krb5.Recognise, New: krb5.New},
 		{App: flow.AppLDAP, TCP: true, UDP: true, Recognise: ldap.Recognise, New: ldap.New},

@@ -51,8 +51,7 @@ var verbs = []string{
 
 // value finds (NAME=value) in a descriptor, without regard to case; "" when it is absent or has parts of its own.
 func value(descriptor, name string) string {
-	upper := strings.ToUpper(descriptor)
-	at := strings.Index(upper, "("+name+"=")
+	at := find(descriptor, "("+name+"=")
 	if at < 0 {
 		return ""
 	}
@@ -62,6 +61,20 @@ func value(descriptor, name string) string {
 		end = len(rest)
 	}
 	return rest[:min(end, textMax)]
+}
+
+// find is strings.Index without regard to the case of ASCII letters; name is in capitals.
+func find(s, name string) int {
+	for at := 0; at+len(name) <= len(s); at++ {
+		k := 0
+		for k < len(name) && (s[at+k] == name[k] || s[at+k] == name[k]|0x20 && name[k] >= 'A') {
+			k++
+		}
+		if k == len(name) {
+			return at
+		}
+	}
+	return -1
 }
 
 // version turns VSNNUM into the release it stands for.

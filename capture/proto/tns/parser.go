@@ -203,7 +203,7 @@ func (p *Parser) describe(t *Transaction, descriptor string) {
 		t.Service = value(descriptor, "SID")
 	}
 	client := descriptor
-	if at := strings.Index(strings.ToUpper(descriptor), "(CID="); at >= 0 {
+	if at := find(descriptor, "(CID="); at >= 0 {
 		client = descriptor[at:]
 		t.Host, t.OSUser = value(client, "HOST"), value(client, "USER")
 	}
