@@ -36,8 +36,12 @@ func (mails carriedMails) values(v *View, i int, get func(m *mime.Mail, k int) (
 // emailBuffers are the keywords that look at mails, whatever carries them. A header's values are final at header, what
 // comes of the body at done; several mails make them lists that grow.
 func emailBuffers(dirs Dirs, header, done Need, several bool, mails carriedMails) []Buffer {
+	var ended func(*View, int) bool
+	if several {
+		ended = atOnce
+	}
 	field := func(name, field string) Buffer {
-		return Buffer{Names: []string{name}, Dirs: dirs, Need: header, Multi: several, Grows: several, Ended: atOnce, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
+		return Buffer{Names: []string{name}, Dirs: dirs, Need: header, Multi: several, Grows: several, Ended: ended, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
 			return mails.values(v, i, func(m *mime.Mail, k int) ([]byte, bool) {
 				if k > 0 {
 					return nil, false
@@ -54,7 +58,7 @@ func emailBuffers(dirs Dirs, header, done Need, several bool, mails carriedMails
 		field("email.date", "date"),
 		field("email.message_id", "message-id"),
 		field("email.x_mailer", "x-mailer"),
-		{Names: []string{"email.received"}, Dirs: dirs, Need: header, Multi: true, Grows: several, Ended: atOnce, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
+		{Names: []string{"email.received"}, Dirs: dirs, Need: header, Multi: true, Grows: several, Ended: ended, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
 			return mails.values(v, i, func(m *mime.Mail, k int) ([]byte, bool) { return m.Nth("received", k) })
 		}},
 		{Names: []string{"email.url"}, Dirs: dirs, Need: header, Multi: true, Grows: true, Ended: atOnce, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
@@ -65,7 +69,7 @@ func emailBuffers(dirs Dirs, header, done Need, several bool, mails carriedMails
 				return m.URLs[k], true
 			})
 		}},
-		{Names: []string{"email.body_md5"}, Dirs: dirs, Need: done, Multi: several, Grows: several, Ended: atOnce, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
+		{Names: []string{"email.body_md5"}, Dirs: dirs, Need: done, Multi: several, Grows: several, Ended: ended, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
 			return mails.values(v, i, func(m *mime.Mail, k int) ([]byte, bool) { return m.BodyMD5, k == 0 && m.BodyMD5 != nil })
 		}},
 	}

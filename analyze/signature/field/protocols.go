@@ -14,6 +14,7 @@ func Protocols() []Protocol {
 		tls(),
 		quic(),
 		ssh(),
+		imap(),
 		pop3(),
 		sip(),
 		ftpData(),

@@ -16,7 +16,6 @@ func TestRecognisers(t *testing.T) {
 			t.Errorf("%s %q: %v, want %v", name, data, got, want)
 		}
 	}
-	f("imap", IMAP, tc, 143, "* OK ready\r\n", proto.Yes)
 	f("irc", IRC, ts, 6667, "NICK me\r\n", proto.Yes)
 	f("rdp", RDP, ts, 3390, "\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01", proto.Yes)
 	f("s7", RDP, ts, 102, "\x03\x00\x00\x16\x11\xe0\x00\x00\x00\x01\x00\xc1", proto.No)
@@ -42,7 +41,7 @@ func FuzzAll(f *testing.F) {
 	f.Add([]byte("\x30\x84\x00\x00\x00\x10\x02\x01\x01"), uint16(389), true)
 	f.Add([]byte("\x10\x80\x80\x01\x00\x04MQTT\x04\x02\x00\x3c"), uint16(1883), false)
 	all := []proto.Recogniser{
-		RFB, HTTP2, IMAP, IRC, Redis, DHT, Telnet, RDP, MQTT, Modbus, DNP3, MySQL, PgSQL,
+		RFB, HTTP2, IRC, Redis, DHT, Telnet, RDP, MQTT, Modbus, DNP3, MySQL, PgSQL,
 		MSSQL, TNS, MongoDB, TLCP, SNMP, NTP, DHCP, TFTP, IKE, QUIC,
 	}
 	f.Fuzz(func(_ *testing.T, b []byte, port uint16, datagram bool) {

@@ -48,14 +48,6 @@ func RFB(p *proto.Probe) proto.Match { return prefix(p.Data, "RFB 00") }
 // HTTP2 recognises the preface of RFC 9113 3.4.
 func HTTP2(p *proto.Probe) proto.Match { return prefix(p.Data, "PRI * HTTP/2.0\r\n\r\nSM") }
 
-// IMAP recognises the greeting of RFC 9051.
-func IMAP(p *proto.Probe) proto.Match {
-	if p.Dir == flow.ToClient {
-		return anyPrefix(p.Data, "* OK ", "* PREAUTH ")
-	}
-	return proto.No
-}
-
 // IRC recognises the client's registration (RFC 2812 3.1).
 func IRC(p *proto.Probe) proto.Match {
 	if p.Dir == flow.ToClient {

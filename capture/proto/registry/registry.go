@@ -10,6 +10,7 @@ import (
 	"fengsui/capture/proto/http"
 	"fengsui/capture/proto/http2"
 	"fengsui/capture/proto/ike"
+	"fengsui/capture/proto/imap"
 	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/krb5"
 	"fengsui/capture/proto/ldap"
@@ -58,7 +59,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppFTPData, TCP: true, Recognise: ftp.RecogniseData, NewExpected: ftp.NewData},
 		{App: flow.AppSMTP, TCP: true, Recognise: smtp.Recognise, New: smtp.New},
 		{App: flow.AppPOP3, TCP: true, Recognise: pop3.Recognise, New: pop3.New},
-		{App: flow.AppIMAP, TCP: true, Recognise: known.IMAP},
+		{App: flow.AppIMAP, TCP: true, Recognise: imap.Recognise, New: imap.New},
 		{App: flow.AppIRC, TCP: true, Recognise: known.IRC},
 		{App: flow.AppRFB, TCP: true, Recognise: rfb.Recognise, New: rfb.New},
 		{App: flow.AppTelnet, TCP: true, Recognise: known.Telnet},
