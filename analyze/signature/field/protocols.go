@@ -34,6 +34,7 @@ func Protocols() []Protocol {
 		mssql(),
 		tns(),
 		redis(),
+		mongodb(),
 	}
 	for i := range list {
 		withFiles(&list[i])

@@ -15,6 +15,7 @@ import (
 	"fengsui/capture/proto/krb5"
 	"fengsui/capture/proto/ldap"
 	"fengsui/capture/proto/modbus"
+	"fengsui/capture/proto/mongodb"
 	"fengsui/capture/proto/mqtt"
 	"fengsui/capture/proto/mssql"
 	"fengsui/capture/proto/mysql"
@@ -71,7 +72,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppMSSQL, TCP: true, Recognise: mssql.Recognise, New: mssql.New},
 		{App: flow.AppTNS, TCP: true, Recognise: tns.Recognise, New: tns.New},
 		{App: flow.AppRedis, TCP: true, Recognise: redis.Recognise, New: redis.New},
-		{App: flow.AppMongoDB, TCP: true, Recognise: known.MongoDB},
+		{App: flow.AppMongoDB, TCP: true, Recognise: mongodb.Recognise, New: mongodb.New},
 		{App: flow.AppKRB5, TCP: true, UDP: true, Recognise: krb5.Recognise, New: krb5.New},
 		{App: flow.AppLDAP, TCP: true, UDP: true, Recognise: ldap.Recognise, New: ldap.New},
 		{App: flow.AppSIP, TCP: true, UDP: true, Recognise: sip.Recognise, New: sip.New},
