@@ -3,7 +3,8 @@
 //
 // A File keeps its first bytes up to a limit, counts the rest and digests what it was asked to digest; nothing is hashed
 // that nobody asked for. A hole in the traffic makes it Truncated: its digests are not given, for they would be those of
-// another file.
+// no file at all. A file whose end did not come is Truncated too; its digests are those of what came, as Suricata's records
+// have them.
 //
 // # Type
 //

@@ -112,20 +112,25 @@ func (f *File) Close() {
 	if f.gap {
 		f.State = Truncated
 	}
+	f.sum()
+}
+
+// Abort ends the file before its end. Its digests are those of what has come.
+func (f *File) Abort() {
+	if f.State == Open {
+		f.State = Truncated
+		f.sum()
+	}
+}
+
+func (f *File) sum() {
 	for _, h := range f.hashes {
 		f.sums = append(f.sums, h.Sum(nil))
 	}
 	f.hashes = nil
 }
 
-// Abort ends the file before its end.
-func (f *File) Abort() {
-	if f.State == Open {
-		f.State, f.hashes = Truncated, nil
-	}
-}
-
-// Sum returns a digest by name, nil when it was not computed or bytes are missing.
+// Sum returns a digest by name, nil when it was not computed or bytes in the middle are missing.
 func (f *File) Sum(name string) []byte {
 	if f.cfg == nil {
 		return nil

@@ -13,7 +13,7 @@ var Anomalies = []string{
 	"request_field_too_long", "request_header_host_invalid", "request_header_invalid", "request_header_repetition",
 	"request_invalid_protocol", "request_line_incomplete", "request_line_leading_whitespace", "request_line_missing_protocol",
 	"request_server_port_tcp_port_mismatch", "request_too_many_headers", "request_uri_host_invalid",
-	"response_abnormal_transfer_encoding", "response_chunk_extension", "response_chunked_old_proto", "response_field_missing_colon",
+	"response_abnormal_transfer_encoding", "response_body_unexpected", "response_chunk_extension", "response_chunked_old_proto", "response_field_missing_colon",
 	"response_field_too_long", "response_header_invalid", "response_header_repetition", "response_invalid_protocol",
 	"response_invalid_status", "response_multipart_byteranges", "response_too_many_headers", "too_many_encoding_layers",
 	"unable_to_match_response_to_request", "uri_delim_non_compliant",

@@ -41,8 +41,10 @@ type Parser struct {
 	waiting []*Transaction // requests without a response yet, oldest first
 	last    *Transaction   // the last complete request
 	fresh   bool           // it was completed in this call
-	hold    bool           // the last request asked for another protocol: what the client sends waits for the answer
-	tunnel  bool           // the server accepted CONNECT or an upgrade
+
+	answered *Transaction // the response that was completed in this call
+	hold     bool         // the last request asked for another protocol: what the client sends waits for the answer
+	tunnel   bool         // the server accepted CONNECT or an upgrade
 }
 
 var _ proto.Parser = (*Parser)(nil)
@@ -57,7 +59,7 @@ func New(l Limits) func(datagram bool) proto.Parser {
 // Data implements proto.Parser.
 func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, proto.Verdict) {
 	done := 0
-	p.fresh = false
+	p.fresh, p.answered = false, nil
 	for done < len(b) && (dir == flow.ToClient || !p.hold) {
 		n, v := p.step(c, dir, b[done:])
 		done += n
@@ -147,6 +149,12 @@ func (p *Parser) startLine(c *proto.Context, dir flow.Direction, b []byte) (int,
 		return n, p.request(c, bytes.Clone(line))
 	}
 	if responseLike(line) != proto.Yes {
+		if p.answered != nil {
+			// Right behind a response and no response: more body than was announced.
+			p.answered.Anomaly("response_body_unexpected")
+			p.answered.Touch(dir)
+			return len(b), proto.Continue
+		}
 		return len(b), p.noStart(c, dir, b)
 	}
 	return n, p.response(c, bytes.Clone(line))
@@ -331,6 +339,11 @@ func (p *Parser) complete(c *proto.Context, dir flow.Direction) proto.Verdict {
 	h := &p.half[dir]
 	t := h.tx
 	h.body.finish(c, !h.cut)
+	if dir == flow.ToServer && !h.cut {
+		for _, name := range t.hostNotes {
+			t.Anomaly(name)
+		}
+	}
 	h.cut = false
 	h.stage, h.tx, h.scanned = atStart, nil, 0
 	t.Side(dir).Body.Done = true
@@ -341,7 +354,7 @@ func (p *Parser) complete(c *proto.Context, dir flow.Direction) proto.Verdict {
 		p.hold = t.asksSwitch()
 		return proto.Continue
 	}
-	p.hold = false
+	p.hold, p.answered = false, t
 	for i, w := range p.waiting {
 		if w == t {
 			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)

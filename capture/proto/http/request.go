@@ -106,23 +106,27 @@ func (t *Transaction) hosts(dir flow.Direction, serverPort uint16) {
 	v := r.Get("host")
 	if v == nil {
 		if hasPrefix(r.Protocol, "HTTP/1.1") && r.Host == nil {
-			t.Anomaly("missing_host_header")
+			t.hostNote("missing_host_header")
 		}
 		return
 	}
 	host, port, valid := hostName(v)
 	if !valid {
-		t.Anomaly("request_header_host_invalid")
+		t.hostNote("request_header_host_invalid")
 	}
 	if port >= 0 && serverPort != 0 && port != int(serverPort) {
-		t.Anomaly("request_server_port_tcp_port_mismatch")
+		t.hostNote("request_server_port_tcp_port_mismatch")
 	}
 	if r.Host == nil {
 		r.Host, r.HostRaw = host, v
 	} else if !bytes.Equal(r.Host, host) {
-		t.Anomaly("host_header_ambiguous")
+		t.hostNote("host_header_ambiguous")
 	}
 }
+
+// hostNote keeps an oddity of the host until the request is whole: a request that is cut is not blamed for it, as Suricata
+// does not.
+func (t *Transaction) hostNote(name string) { t.hostNotes = append(t.hostNotes, name) }
 
 // authorization notes schemes that servers do not know.
 func (t *Transaction) authorization(v []byte) {

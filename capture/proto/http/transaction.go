@@ -95,7 +95,8 @@ type Transaction struct {
 
 	progress  [2]int
 	files     [2][]*file.File
-	continued bool // 100 Continue was seen
+	continued bool     // 100 Continue was seen
+	hostNotes []string // oddities noted once the request is complete
 }
 
 // Protocol implements proto.Transaction.
