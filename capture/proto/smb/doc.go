@@ -31,12 +31,8 @@ const (
 	dialectsMax  = 64
 	wholeMax     = 128 << 10 // a command is waited for as a whole up to this size
 	streamedMin  = 4 << 10   // writes and reads from this size on are not waited for
-	queueMax     = 64        // pieces of a file that came too early
-	queueBytes   = 4 << 20
-	flowBytes    = 16 << 20 // of all files of a flow
-	sizeLimit    = 16 << 20 // reads and writes above it are noted, as Suricata's defaults do
-	blobMax      = 64 << 10 // of a security token
-	gapMax       = 1 << 40  // a file offset beyond is nonsense
+	sizeLimit    = 16 << 20  // reads and writes above it are noted, as Suricata's defaults do
+	blobMax      = 64 << 10  // of a security token
 	resyncWindow = nbssBytes + 4
 )
 

@@ -6,6 +6,7 @@ import (
 
 	"fengsui/capture/file"
 	"fengsui/capture/flow"
+	"fengsui/capture/proto/pieces"
 	"fengsui/capture/proto/prototest"
 )
 
@@ -154,8 +155,8 @@ func FuzzParser(f *testing.F) {
 		d := prototest.New(New(false))
 		d.Script(b)
 		p := d.Parser.(*Parser)
-		if len(p.pending) > pendingMax || len(p.handles) > handlesMax || len(p.trees) > treesMax || p.queued > flowBytes {
-			t.Errorf("%d requests, %d handles, %d trees, %d bytes", len(p.pending), len(p.handles), len(p.trees), p.queued)
+		if len(p.pending) > pendingMax || len(p.handles) > handlesMax || len(p.trees) > treesMax || p.pool.Used > pieces.FlowBytes {
+			t.Errorf("%d requests, %d handles, %d trees, %d bytes", len(p.pending), len(p.handles), len(p.trees), p.pool.Used)
 		}
 		for _, dir := range []flow.Direction{flow.ToServer, flow.ToClient} {
 			if n := len(d.Rest(dir)); n > wholeMax+nbssBytes {

@@ -198,7 +198,7 @@ func (p *Parser) readFrom(c *proto.Context, r *request, n int, status uint32) *c
 	if p.maxRead > 0 && n > int(p.maxRead) || n > sizeLimit {
 		w.tx.Anomaly("read_response_too_large")
 	}
-	if w.f.Size == 0 && w.next == 0 && len(w.queue) == 0 {
+	if w.p.Fresh() {
 		w.tx.progress[flow.ToServer] = Done // the requests say no more than the first
 	}
 	w.begin(r.offset, n)

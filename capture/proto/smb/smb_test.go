@@ -12,6 +12,7 @@ import (
 	"fengsui/capture/file"
 	"fengsui/capture/flow"
 	"fengsui/capture/proto"
+	"fengsui/capture/proto/pieces"
 	"fengsui/capture/proto/prototest"
 )
 
@@ -165,8 +166,8 @@ func TestWrites(t *testing.T) {
 		t.Fatalf("%d files, %+v", len(list), list)
 	}
 	p := d.Parser.(*Parser)
-	if p.queued != 0 || len(p.handles) != 0 || len(p.pending) != 0 {
-		t.Errorf("%d bytes queued, %d handles, %d requests left", p.queued, len(p.handles), len(p.pending))
+	if p.pool.Used != 0 || len(p.handles) != 0 || len(p.pending) != 0 {
+		t.Errorf("%d bytes queued, %d handles, %d requests left", p.pool.Used, len(p.handles), len(p.pending))
 	}
 	for _, tx := range d.Live.List {
 		if !tx.Complete(flow.ToServer) || !tx.Complete(flow.ToClient) {
@@ -388,12 +389,12 @@ func TestBounds(t *testing.T) {
 		d.Feed(flow.ToServer, nbss(two(cmd2Write, false, 9000+i, 5, 0, write(1<<20+i*200000, 7, long(100000)))))
 	}
 	p := d.Parser.(*Parser)
-	if len(p.pending) > pendingMax || len(p.handles) > handlesMax || p.queued > flowBytes {
-		t.Errorf("%d requests, %d handles, %d bytes held", len(p.pending), len(p.handles), p.queued)
+	if len(p.pending) > pendingMax || len(p.handles) > handlesMax || p.pool.Used > pieces.FlowBytes {
+		t.Errorf("%d requests, %d handles, %d bytes held", len(p.pending), len(p.handles), p.pool.Used)
 	}
 	d.End()
-	if p.queued != 0 {
-		t.Errorf("%d bytes held at the end", p.queued)
+	if p.pool.Used != 0 {
+		t.Errorf("%d bytes held at the end", p.pool.Used)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fengsui/capture/flow"
 	"fengsui/capture/proto"
 	"fengsui/capture/proto/dcerpc"
+	"fengsui/capture/proto/pieces"
 )
 
 // tree is a connected share.
@@ -53,7 +54,7 @@ type Parser struct {
 	dialects  []string
 	maxRead   uint32
 	maxWrite  uint32
-	queued    int // bytes that wait for their place in files
+	pool      pieces.Pool // bytes that wait for their place in files
 	encrypted *Transaction
 	calls     []*Transaction // in pipes, not answered
 	last      *request       // the compound's last request with a handle, or create
