@@ -10,6 +10,7 @@ func Protocols() []Protocol {
 		mdns(),
 		mqtt(),
 		rfb(),
+		dnp3(),
 		modbus(),
 		tls(),
 		quic(),

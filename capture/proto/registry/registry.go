@@ -5,6 +5,7 @@ import (
 	"fengsui/capture/proto"
 	"fengsui/capture/proto/dcerpc"
 	"fengsui/capture/proto/dhcp"
+	"fengsui/capture/proto/dnp3"
 	"fengsui/capture/proto/dns"
 	"fengsui/capture/proto/ftp"
 	"fengsui/capture/proto/http"
@@ -66,7 +67,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppTelnet, TCP: true, Recognise: known.Telnet},
 		{App: flow.AppMQTT, TCP: true, Recognise: mqtt.Recognise, New: mqtt.New},
 		{App: flow.AppModbus, TCP: true, Recognise: modbus.Recognise, New: modbus.New},
-		{App: flow.AppDNP3, TCP: true, Recognise: known.DNP3},
+		{App: flow.AppDNP3, TCP: true, Recognise: dnp3.Recognise, New: dnp3.New},
 		{App: flow.AppMySQL, TCP: true, Recognise: mysql.Recognise, New: mysql.New},
 		{App: flow.AppPgSQL, TCP: true, Recognise: pgsql.Recognise, New: pgsql.New},
 		{App: flow.AppMSSQL, TCP: true, Recognise: mssql.Recognise, New: mssql.New},
