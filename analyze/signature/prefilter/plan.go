@@ -37,13 +37,31 @@ func plan(patterns []pattern) []step {
 	if count[2] == 0 && count[3]+count[4]+middle > 0 && windows <= middleMax {
 		steps = []step{{4, 2, all(3, long)}} // at half as many
 	}
+	if len(steps) == 2 && len(steps[1].patterns) > 0 {
+		steps[0].patterns = slices.DeleteFunc(steps[0].patterns, func(p pattern) bool {
+			common := commonest(4, 4, p.lower) > commonMax
+			if common {
+				steps[1].patterns = append(steps[1].patterns, p)
+			}
+			return common
+		})
+	}
 	return slices.DeleteFunc(steps, func(s step) bool { return len(s.patterns) == 0 })
+}
+
+// commonMax is how common the best windows of a long pattern may be before it is better found by shorter ones, closer together.
+const commonMax = 1e-4
+
+func commonest(window, stride int, lower []byte) float64 {
+	p := pass{window: window, stride: stride}
+	_, cost := p.rarest(lower, nil)
+	return cost
 }
 
 // anyByte is how many values a byte has after folding.
 const anyByte = 128
 
-// Sizes of the bit tables, and how many windows each takes at most: one bit in 32 is set then.
+// Sizes of the bit tables, and how many bits are set in each at most.
 type (
 	smallTable  [1 << 15 / 64]uint64
 	middleTable [1 << 18 / 64]uint64
@@ -51,14 +69,17 @@ type (
 )
 
 const (
-	smallMax  = 1 << (15 - 5)
+	smallMax  = 1 << (15 - 7)
 	middleMax = 1 << (18 - 5)
 )
 
 const hashFactor = 0x9E3779B1
 
 // foldBits makes letters of both cases alike, and some other pairs of bytes too, which the comparison tells apart.
-const foldBits = 0x20202020
+const (
+	foldBits = 0x20202020
+	foldByte = foldBits & 0xff
+)
 
 // pass finds the patterns of one step.
 type pass struct {
@@ -100,7 +121,7 @@ func buildPass(s step) pass {
 	// Long patterns have the most freedom: place the short ones first, so that the others can avoid their windows.
 	slices.SortStableFunc(s.patterns, func(a, b pattern) int { return cmp.Compare(len(a.lower), len(b.lower)) })
 	for _, g := range s.patterns {
-		at := p.rarest(g.lower, used)
+		at, _ := p.rarest(g.lower, used)
 		for i := at; i < at+s.stride; i++ {
 			key := p.key(g.lower, i)
 			used[key]++
@@ -111,7 +132,14 @@ func buildPass(s step) pass {
 	slots := 1 << bits.Len(uint(2*len(used)))
 	p.slotMask = uint32(slots - 1)
 	p.slots = make([]slot, slots)
-	switch n := len(used); {
+	n := 0 // bits that will be set
+	for key := range used {
+		n++
+		if p.open(key) {
+			n += anyByte - 1
+		}
+	}
+	switch {
 	case n <= smallMax:
 		p.small = new(smallTable)
 		p.shift, p.bits = 32-15, p.small[:]
@@ -142,14 +170,14 @@ func buildPass(s step) pass {
 // mark sets the bits of a key: one, or one for each value of a byte that may be any.
 func (p *pass) mark(key uint32) {
 	free := 0
-	switch high := uint(8 * (p.window - 1)); {
+	switch {
 	case key&0xff == 0:
 		p.before = true
 		free = 1
-	case key>>high == 0:
+	case p.open(key):
 		p.after = true
 		p.reach = p.window - 1
-		free = 1 << high
+		free = 1 << (8 * (p.window - 1))
 	}
 	for v := range 256 {
 		if v&0x20 == 0 && free != 0 {
@@ -168,27 +196,38 @@ func (p *pass) key(lower []byte, offset int) uint32 {
 	var four [4]byte
 	for i := range p.window {
 		if at := offset + i; at >= 0 && at < len(lower) {
-			four[i] = lower[at] | foldBits&0xff
+			four[i] = lower[at] | foldByte
 		}
 	}
 	return binary.LittleEndian.Uint32(four[:])
 }
 
-// sharedCost is what each pattern that uses a window already adds to its estimated share of positions: a hit there compares them all.
-const sharedCost = 1e-7
+// open tells whether a key has a byte that may be any.
+func (p *pass) open(key uint32) bool { return key&0xff == 0 || key>>(8*(p.window-1)) == 0 }
 
-// rarest picks where to take stride windows in a row: those that traffic shows least often and other patterns use least. In a pattern that is
-// too short the first begins a byte before it.
-func (p *pass) rarest(lower []byte, used map[uint32]int) (at int) {
-	best, at := -1.0, -1
-	for i := 0; i+p.window+p.stride-1 <= len(lower); i++ {
+const (
+	// sharedCost is what each pattern that uses a window already adds to its estimated share of positions: a hit there compares them all.
+	sharedCost = 1e-7
+	// openCost is what the many bits of a window with a free byte cost.
+	openCost = 3e-4
+)
+
+// rarest picks where to take stride windows in a row: those that traffic shows least often and other patterns use least. The first may begin a byte before
+// the pattern, the last end a byte behind it; short patterns have no other choice, and some that are mostly zeros do well to take it.
+func (p *pass) rarest(lower []byte, used map[uint32]int) (at int, best float64) {
+	best = -1
+	for i := -1; i+p.window+p.stride-1 <= len(lower)+1; i++ {
 		cost := 0.0
 		for j := i; j < i+p.stride; j++ {
-			cost += share(lower[j:j+p.window]) + sharedCost*float64(used[p.key(lower, j)])
+			key := p.key(lower, j)
+			cost += share(key) + sharedCost*float64(used[key])
+			if p.open(key) && used[key] == 0 {
+				cost += openCost
+			}
 		}
 		if best < 0 || cost < best {
 			best, at = cost, i
 		}
 	}
-	return at
+	return at, best
 }
