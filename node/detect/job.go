@@ -3,9 +3,6 @@ package detect
 import (
 	"bufio"
 	"context"
-	"crypto/md5"  //nolint:gosec // a name for a file that lists of known files use
-	"crypto/sha1" //nolint:gosec // as above
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +16,7 @@ import (
 	"fengsui/analyze/signature"
 	"fengsui/capture/eve"
 	"fengsui/capture/event"
+	"fengsui/capture/evidence"
 	"fengsui/capture/file"
 	"fengsui/capture/pipeline"
 	"fengsui/capture/source"
@@ -39,6 +37,9 @@ type job struct {
 	eveBuf   *bufio.Writer
 	eveFile  *os.File
 	store    *file.Store
+	evidence *evidence.Store
+	more     []engine.Detector // beside the rules: indicators, YARA
+	digests  []file.Digest
 	lanesMu  sync.Mutex
 	lanes    []*lane
 	sources  []source.Source
@@ -56,17 +57,23 @@ type job struct {
 
 // lane is one worker.
 type lane struct {
-	j    *job
-	pipe *pipeline.Pipeline
-	log  *eve.Logger
-	line []byte
-	now  atomic.Int64 // packet time reached, Unix nanoseconds
+	j      *job
+	judge  *engine.Worker
+	pipe   *pipeline.Pipeline
+	log    *eve.Logger
+	record *evidence.Recorder
+	line   []byte
+	stop   func()       // ends the source, where several workers share it
+	now    atomic.Int64 // packet time reached, Unix nanoseconds
 }
 
 // newJob opens what results go to. Nothing runs yet.
 func newJob(s *settings, set *signature.Set, names *signature.Names, stdout, stderr io.Writer) (*job, error) {
 	j := &job{s: s, names: names, shared: &signature.Shared{}, stderr: stderr}
 	j.set.Store(set)
+	if err := j.load(); err != nil {
+		return nil, err
+	}
 	j.eng = engine.New(j.ruleset(set))
 	switch {
 	case s.eve == "-":
@@ -91,20 +98,25 @@ func newJob(s *settings, set *signature.Set, names *signature.Names, stdout, std
 		}
 		j.store = store
 	}
+	if s.evidence != "" {
+		store, err := evidence.NewStore(evidence.StoreConfig{Dir: s.evidence})
+		if err != nil {
+			return nil, err
+		}
+		j.evidence = store
+	}
 	return j, nil
 }
 
 func (j *job) ruleset(set *signature.Set) *engine.Ruleset {
-	return &engine.Ruleset{Detectors: []engine.Detector{signature.NewDetector(set, j.shared)}}
+	return &engine.Ruleset{Detectors: append([]engine.Detector{signature.NewDetector(set, j.shared)}, j.more...)}
 }
 
 // config is what each worker's pipeline gets.
 func (j *job) config() pipeline.Config {
 	cfg := j.s.pipeline()
-	if j.eveOut != nil && j.s.types.Has("fileinfo") || j.store != nil || j.s.eve != "" {
-		cfg.Files = &file.Config{Store: j.store, StoreAll: j.store != nil, Digests: []file.Digest{
-			{Name: "md5", New: md5.New}, {Name: "sha1", New: sha1.New}, {Name: "sha256", New: sha256.New},
-		}}
+	if len(j.digests) > 0 || j.store != nil {
+		cfg.Files = &file.Config{Store: j.store, StoreAll: j.store != nil, Digests: j.digests}
 	}
 	return cfg
 }
@@ -112,7 +124,12 @@ func (j *job) config() pipeline.Config {
 // newLane makes a worker.
 func (j *job) newLane() *lane {
 	l := &lane{j: j}
-	insp := []pipeline.Inspector{j.eng.NewWorker(l.alert)}
+	l.judge = j.eng.NewWorker(l.alert)
+	insp := []pipeline.Inspector{l.judge}
+	if j.evidence != nil {
+		l.record = j.evidence.NewRecorder()
+		insp = []pipeline.Inspector{l.record, l.judge}
+	}
 	if j.eveOut != nil {
 		l.log = eve.NewLogger(eve.Config{Types: j.s.types, Interface: j.s.iface, Payload: j.s.payload, Packet: j.s.packet}, j.eveOut)
 		insp = append(insp, l.log)
@@ -139,6 +156,9 @@ func (l *lane) alert(a *alert.Alert) {
 	j.alerts.Add(1)
 	if l.log != nil {
 		l.log.Alert(eveAlert(a))
+	}
+	if l.record != nil {
+		l.record.Cut(evidence.Request{ID: a.ID, Rule: uint64(a.GID)<<32 | uint64(a.SID), FlowID: a.FlowID, Time: a.Time, Comment: fmt.Sprintf("[%d:%d:%d] %s", a.GID, a.SID, a.Rev, a.Msg)})
 	}
 	if j.alertsTo == nil {
 		return
@@ -212,6 +232,14 @@ func (j *job) close() error {
 			if err := l.log.Flush(); err != nil {
 				j.fail(err)
 			}
+		}
+		if l.record != nil {
+			j.evidence.Release(l.record)
+		}
+	}
+	if j.evidence != nil {
+		if err := j.evidence.Close(); err != nil {
+			j.fail(err)
 		}
 	}
 	if j.eveOut != nil && j.s.types.Has("stats") {

@@ -2,6 +2,8 @@ package detect
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"fengsui/analyze/signature"
 )
@@ -55,6 +57,12 @@ func loadNamed(s *settings, names *signature.Names) (*signature.Set, []signature
 	sources, opt, err := s.ruleFiles().Read(names)
 	if err != nil {
 		return nil, nil, err
+	}
+	if s.digests == nil {
+		s.digests = map[string]bool{}
+	}
+	for _, digest := range []string{"md5", "sha1", "sha256"} {
+		s.digests[digest] = s.digests[digest] || slices.ContainsFunc(sources, func(x signature.Source) bool { return strings.Contains(x.Text, "file"+digest+":") })
 	}
 	set, refusals := signature.Compile(sources, opt)
 	return set, refusals, nil

@@ -30,6 +30,9 @@ type settings struct {
 	thresholds string
 	categories string
 	reputation []string
+	indicators []string
+	yara       []string
+	digests    map[string]bool // of files, that rules ask for
 	eve        string
 	types      eve.Types
 	payload    bool
@@ -71,6 +74,7 @@ func (p pairs) Set(v string) error {
 // raw are the flags that need more than the flag package to be understood.
 type raw struct {
 	rules, pcaps, reputation list
+	indicators, yara         list
 	vars, types              string
 	seconds                  int
 }
@@ -96,6 +100,8 @@ func (s *settings) flags(x *raw) *flag.FlagSet {
 	set.StringVar(&s.thresholds, "threshold-file", "", "")
 	set.StringVar(&s.categories, "reputation-categories", "", "")
 	set.Var(&x.reputation, "reputation", "")
+	set.Var(&x.indicators, "indicators", "")
+	set.Var(&x.yara, "yara", "")
 	set.StringVar(&s.eve, "eve", "", "")
 	set.StringVar(&x.types, "eve-types", "all", "")
 	set.BoolVar(&s.payload, "eve-payload", false, "")
@@ -119,7 +125,7 @@ func parse(args []string, stdout io.Writer) (*settings, error) {
 		}
 		return nil, errors.New(strings.Replace(err.Error(), "flag provided but not defined: ", "unknown flag -", 1))
 	}
-	s.rules, s.pcaps, s.reputation = x.rules, x.pcaps, x.reputation
+	s.rules, s.pcaps, s.reputation, s.indicators, s.yara = x.rules, x.pcaps, x.reputation, x.indicators, x.yara
 	s.stats = time.Duration(x.seconds) * time.Second
 	if set.NArg() > 0 {
 		return nil, fmt.Errorf("argument %q is not understood; files are given by --rules and --pcap", set.Arg(0))
@@ -148,7 +154,7 @@ func parse(args []string, stdout io.Writer) (*settings, error) {
 // check finds options that contradict each other.
 func (s *settings) check(typesGiven bool, seconds int) error {
 	switch {
-	case len(s.rules) == 0 && s.eve == "":
+	case len(s.rules) == 0 && len(s.indicators) == 0 && len(s.yara) == 0 && s.eve == "" && s.extract == "":
 		return errors.New("no rules: give --rules FILE (or only --eve FILE to write what is seen)")
 	case len(s.pcaps) == 0 && s.iface == "":
 		return errors.New("no traffic: give --pcap FILE or --interface NAME")

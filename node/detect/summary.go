@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"fengsui/capture/evidence"
 	"fengsui/capture/file"
 	"fengsui/capture/pipeline"
 )
@@ -31,6 +32,8 @@ type Summary struct {
 	malformed             map[string]uint64
 	store                 *file.StoreStats
 	storeDir              string
+	evidence              *evidence.Stats
+	evidenceDir           string
 }
 
 func (s *Summary) take(st pipeline.Stats, elapsed time.Duration) {
@@ -75,6 +78,10 @@ func (j *job) summary() Summary {
 		st := j.store.Stats()
 		s.store, s.storeDir = &st, j.s.extract
 	}
+	if j.evidence != nil {
+		st := j.evidence.Stats()
+		s.evidence, s.evidenceDir = &st, j.s.evidence
+	}
 	return s
 }
 
@@ -110,6 +117,10 @@ func (s *Summary) print(w io.Writer) {
 		if s.store.Failed > 0 {
 			fmt.Fprintf(&b, "%d files could not be written to %s: look at its space and rights\n", s.store.Failed, s.storeDir)
 		}
+	}
+	if s.evidence != nil {
+		fmt.Fprintf(&b, "evidence in %s: %d files written, %d alerts share another's file, %d could not be kept (too many at once, or the disk)\n",
+			s.evidenceDir, s.evidence.Written, s.evidence.Joined, s.evidence.Refused+s.evidence.Lost+s.evidence.Failed)
 	}
 	s.troubles(&b)
 	_, _ = io.WriteString(w, b.String()) // nobody to tell

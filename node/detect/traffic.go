@@ -16,6 +16,7 @@ import (
 	"fengsui/capture/flow"
 	"fengsui/capture/pipeline"
 	"fengsui/capture/source"
+	"fengsui/capture/spread"
 )
 
 // traffic runs the captures, or the interface, through the workers.
@@ -25,13 +26,61 @@ func (j *job) traffic(ctx context.Context) error {
 	}
 	src := source.PcapFiles(j.s.pcaps, source.FileOptions{Filter: j.s.filter})
 	j.listen(src)
-	l := j.newLane()
-	err := l.run(ctx, src)
+	var err error
+	if j.s.workers == 1 {
+		err = j.newLane().run(ctx, src)
+	} else {
+		err = j.spread(ctx, src)
+	}
 	if src.Counters().Truncated > 0 {
 		j.cutOff = []string{strings.Join(j.s.pcaps, ", ")}
 	}
 	return err
 }
+
+// spread parts captures over workers. What hosts share (thresholds, marks) is changed in the order of the packets, so the alerts are those of
+// one worker.
+func (j *job) spread(ctx context.Context, src source.Source) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	lanes := make([]*lane, j.s.workers)
+	workers := make([]spread.Worker, j.s.workers)
+	for i := range lanes {
+		lanes[i] = j.newLane()
+		lanes[i].stop = stop
+		workers[i] = lanes[i]
+	}
+	s, err := spread.New(workers)
+	if err != nil {
+		return err
+	}
+	for i, l := range lanes {
+		l.judge.Gate(s.Gate(i))
+	}
+	if err := s.Run(ctx, src); err != nil {
+		return err
+	}
+	return j.problem()
+}
+
+// FrameAt implements spread.Worker.
+func (l *lane) FrameAt(number uint64, f *source.Frame) {
+	if l.j.writing() != nil { // nobody can take the results any more
+		l.stop()
+		return
+	}
+	if l.record != nil {
+		l.record.Frame(f)
+	}
+	l.pipe.FrameAt(number, f)
+	l.now.Store(f.Time.UnixNano())
+}
+
+// Tick implements spread.Worker.
+func (l *lane) Tick(now time.Time) { l.pipe.Tick(now) }
+
+// Flush implements spread.Worker.
+func (l *lane) Flush() { l.pipe.Flush() }
 
 // listen notes the sources whose counters are shown.
 func (j *job) listen(sources ...source.Source) {
@@ -64,6 +113,9 @@ func (j *job) live(ctx context.Context) error {
 // run feeds the worker until the source ends, then ends all flows.
 func (l *lane) run(ctx context.Context, src source.Source) error {
 	err := src.Run(ctx, func(f *source.Frame) error {
+		if l.record != nil {
+			l.record.Frame(f)
+		}
 		l.pipe.Frame(f)
 		l.now.Store(f.Time.UnixNano())
 		return l.j.writing()
@@ -149,7 +201,7 @@ func (j *job) totals() *eve.Totals {
 	j.lanesMu.Lock()
 	defer j.lanesMu.Unlock()
 	for i, l := range j.lanes {
-		addStats(&t.Pipeline, l.pipe.Stats())
+		t.Pipeline = pipeline.Sum(t.Pipeline, l.pipe.Stats())
 		if at := l.now.Load(); at != 0 && (i == 0 || at > t.At.UnixNano()) {
 			t.At = time.Unix(0, at)
 		}
@@ -160,28 +212,6 @@ func (j *job) totals() *eve.Totals {
 		t.KernelDrops += c.KernelDrops
 	}
 	return t
-}
-
-// addStats adds the counters that summaries and records show.
-func addStats(to *pipeline.Stats, s pipeline.Stats) {
-	for _, x := range [...]struct {
-		to   *uint64
-		more uint64
-	}{
-		{&to.Packets, s.Packets}, {&to.Bytes, s.Bytes}, {&to.IPv4, s.IPv4}, {&to.IPv6, s.IPv6}, {&to.TCP, s.TCP}, {&to.UDP, s.UDP}, {&to.ICMP, s.ICMP},
-		{&to.ICMPv6, s.ICMPv6}, {&to.OtherIP, s.OtherIP}, {&to.NoIP, s.NoIP}, {&to.Inner, s.Inner}, {&to.BadChecksum, s.BadChecksum}, {&to.Invalid, s.Invalid},
-		{&to.Flows.Created, s.Flows.Created}, {&to.Flows.Now, s.Flows.Now}, {&to.Flows.Evicted, s.Flows.Evicted}, {&to.TxLost, s.TxLost},
-		{&to.ParserFailed, s.ParserFailed}, {&to.Files, s.Files},
-	} {
-		*x.to += x.more
-	}
-	for i := range s.Decode {
-		to.Decode[i] += s.Decode[i]
-	}
-	for i := range s.FlowsByApp {
-		to.FlowsByApp[i] += s.FlowsByApp[i]
-		to.Transactions[i] += s.Transactions[i]
-	}
 }
 
 // appName is the name of an application protocol by its number in the counters.

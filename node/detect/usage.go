@@ -26,6 +26,8 @@ rules
   --vars FILE                  rule variables, a line each: "NAME: VALUE"; # begins a comment; --var wins over it
   --threshold-file FILE        Suricata threshold.config
   --reputation-categories FILE iprep categories: id,name,text
+  --indicators FILE            addresses, domains, URLs, file digests, fingerprints that alert, one a line; repeatable
+  --yara FILE                  YARA rules for files that are carried (builds with the tag yara); repeatable
   --reputation FILE            iprep list: address or network,category id,score; repeatable
 
 output
