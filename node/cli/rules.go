@@ -57,3 +57,15 @@ SID may be GID:SID.
 		run: standalone(rulesExplainCommand, rules.Explain),
 	}
 }
+
+func rulesProfileCommand() command {
+	return command{
+		name: "rules profile", args: "--rules FILE… --pcap FILE… [--top N] [--sort time|checks|matches|each] [--json]", summary: "list what each rule costs on a capture",
+		help: `Runs the rules over the capture and lists the dearest: time spent judging the rule, its share of the time of all rules, how often it was
+judged, how often all of it held, and the time of one judgement. A rule is judged when the prefilter found its pattern, or when
+it has none; one that is judged often and never matches wants a better pattern. The prefilter's own time belongs to no rule.
+
+    fengsui rules profile --rules etopen.tar.gz --pcap busy.pcap --top 20` + trafficFlagsHelp + rulesFlagsHelp,
+		run: standalone(rulesProfileCommand, rules.Profile),
+	}
+}

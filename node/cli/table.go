@@ -14,7 +14,7 @@ func commands() []command {
 		ledgerBalanceCommand(),
 		enforceShowCommand(),
 		detectCommand(),
-		rulesCheckCommand(), rulesExplainCommand(),
+		rulesCheckCommand(), rulesExplainCommand(), rulesProfileCommand(),
 		versionCommand(),
 		helpCommand(),
 	}

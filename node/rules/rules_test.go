@@ -143,3 +143,47 @@ alert http any any -> any any (msg:"often"; http.method; content:"POST"; thresho
 		t.Errorf("%d %v %q", code, err, out)
 	}
 }
+
+func profileRun(ctx context.Context, args []string, out, log *bytes.Buffer) int {
+	return Profile(ctx, args, out, log)
+}
+
+func TestProfile(t *testing.T) {
+	pcap := capture(t, "malcolm-CVE-2021-41773-apache_exploit_success.pcap")
+	rules := write(t, "a.rules", `alert http any any -> any any (msg:"often"; http.method; content:"POST"; sid:1; rev:4;)
+alert http any any -> any any (msg:"near"; http.method; content:"POST"; http.uri; content:"nowhere"; sid:2;)
+alert udp any any -> any any (msg:"never"; content:"x"; sid:3;)
+`)
+	code, out, log := call(profileRun, "--rules", rules, "--pcap", pcap, "--checksum-validation=false", "--json")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if code != 0 || log != "" || len(lines) < 2 {
+		t.Fatalf("%d %q %q", code, out, log)
+	}
+	var sum profileTotals
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil || sum.Rules != 3 || sum.Judged != len(lines)-1 || sum.Alerts == 0 || sum.Time <= 0 || sum.Time > sum.Elapsed {
+		t.Errorf("%v %+v", err, sum)
+	}
+	seen := map[uint32]cost{}
+	for _, line := range lines[:len(lines)-1] {
+		var c cost
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatal(err)
+		}
+		seen[c.SID] = c
+	}
+	if c := seen[1]; c.Matches != sum.Alerts || c.Checks < c.Matches || c.Rev != 4 || c.Line != 1 {
+		t.Errorf("%+v", c)
+	}
+	if _, ok := seen[3]; ok {
+		t.Error("a rule that nothing brought up has a cost")
+	}
+	code, out, _ = call(profileRun, "--rules", rules, "--pcap", pcap, "--checksum-validation=false", "--top", "1", "--sort", "matches")
+	if code != 0 || !strings.Contains(out, " 1:1:4 often\n") {
+		t.Errorf("%d %q", code, out)
+	}
+	for _, bad := range [][]string{{"--pcap", pcap}, {"--rules", rules}, {"--rules", rules, "--pcap", pcap, "--sort", "name"}, {"--rules", rules, "--pcap", pcap, "x"}} {
+		if code, out, log := call(profileRun, bad...); code != 2 || out != "" || strings.Count(log, "\n") != 1 {
+			t.Errorf("%v: %d %q %q", bad, code, out, log)
+		}
+	}
+}
