@@ -137,4 +137,49 @@ var protocols = []shown{
 		limits: "message 64 KiB; statement 4 KiB in events; 256 prepared statements and portals",
 		tshark: &second{filter: "pgsql.query", field: "pgsql.query", what: "statements", ours: has(event.DBStatement)},
 	},
+	{
+		app: "modbus", title: "Modbus over TCP", capture: "pcaps/ndpi-modbus.pcap",
+		limits: "message 260 bytes; 512 requests waiting",
+		tshark: &second{filter: "modbus && tcp.dstport == 502", what: "requests", ours: has(event.ModbusReadCount)},
+	},
+	{
+		app: "dnp3", title: "DNP3 over TCP", capture: "capture/proto/dnp3/testdata/dnp3.pcap",
+		limits: "fragment 16 KiB; 256 objects a fragment; 64 requests waiting",
+		tshark: &second{filter: "dnp3.al.func == 1", field: "dnp3.al.func", what: "reads", ours: equals(event.DNP3Name, "read")},
+	},
+	{
+		app: "ldap", title: "LDAP and CLDAP", capture: "pcaps/otrf-purplesharp_ad_playbook_I.pcap",
+		limits: "message 256 KiB; nothing inside SASL wrapping; passwords never in events",
+		tshark: &second{filter: "ldap.protocolOp == 3 && !ldap.sasl_buffer_length", field: "ldap.protocolOp", what: "searches", ours: equals(event.LDAPOperation, "search_request")},
+	},
+	{
+		app: "pop3", title: "POP3, mails as MIME", capture: "pcaps/zeek-pop3-pop3.pcap",
+		limits: "line 4 KiB; mail as SMTP; passwords masked",
+		tshark: &second{filter: "pop.response.indicator", what: "answers", ours: has(event.POP3Status)},
+	},
+	{
+		app: "quic", title: "QUIC initial packets", capture: "pcaps/ndpi-quic-28.pcap",
+		limits: "client hello 64 KiB over several packets",
+	},
+	{
+		app: "mssql", title: "Microsoft SQL Server (TDS)", capture: "pcaps/ndpi-mssql_tds.pcap",
+		limits: "statement 4 KiB in events; passwords never in events",
+	},
+	{
+		app: "tns", title: "Oracle TNS", capture: "pcaps/ndpi-oracle12.pcapng",
+		limits: "statement 4 KiB in events",
+	},
+	{
+		app: "imap", title: "IMAP, mails as MIME", capture: "pcaps/ndpi-imap.pcap",
+		limits: "line 4 KiB; mail as SMTP; passwords masked",
+		tshark: &second{filter: "imap.request.command", what: "commands", ours: has(event.IMAPCommand)},
+	},
+	{
+		app: "redis", title: "Redis (RESP2, RESP3)", capture: "pcaps/zeek-redis-django-cloud.pcapng",
+		limits: "statement 4 KiB in events; passwords masked",
+	},
+	{
+		app: "mongodb", title: "MongoDB", capture: "pcaps/ndpi-mongodb.pcap",
+		limits: "statement 4 KiB in events; compressed messages noted, not read",
+	},
 }
