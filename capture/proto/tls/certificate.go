@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/hex"
+	"math/bits"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -80,8 +81,11 @@ func (c *Certificate) parse() {
 		return
 	}
 	c.Serial = colons(e.body, true)
-	if _, b, ok = next(b); !ok { // signature algorithm
+	if e, b, ok = next(b); !ok { // signature algorithm
 		return
+	}
+	if id, _, ok := next(e.body); ok && id.tag == 0x06 {
+		c.Signature = dotted(id.body)
 	}
 	if e, b, ok = next(b); !ok {
 		return
@@ -100,9 +104,10 @@ func (c *Certificate) parse() {
 		return
 	}
 	c.Subject = distinguishedName(e.body)
-	if _, b, ok = next(b); !ok { // public key
+	if e, b, ok = next(b); !ok { // public key
 		return
 	}
+	c.SM2 = bytes.Contains(e.body[:min(len(e.body), 32)], []byte(oidSM2Curve))
 	for len(b) > 0 {
 		if e, b, ok = next(b); !ok {
 			return
@@ -113,7 +118,10 @@ func (c *Certificate) parse() {
 	}
 }
 
-// extensions looks for the subject's alternative names (2.5.29.17).
+// oidSM2Curve is 1.2.156.10197.1.301 as an element.
+const oidSM2Curve = "\x06\x08\x2a\x81\x1c\xcf\x55\x01\x82\x2d"
+
+// extensions looks for the subject's alternative names (2.5.29.17) and the key's usage (2.5.29.15).
 func (c *Certificate) extensions(b []byte) {
 	list, _, ok := next(b)
 	if !ok {
@@ -125,7 +133,7 @@ func (c *Certificate) extensions(b []byte) {
 			return
 		}
 		id, rest, ok := next(ext.body)
-		if !ok || !bytes.Equal(id.body, []byte{0x55, 0x1d, 0x11}) {
+		if !ok || len(id.body) != 3 || id.body[0] != 0x55 || id.body[1] != 0x1d || id.body[2] != 0x11 && id.body[2] != 0x0f {
 			continue
 		}
 		for len(rest) > 0 {
@@ -133,10 +141,25 @@ func (c *Certificate) extensions(b []byte) {
 			if v, rest, ok = next(rest); !ok {
 				return
 			}
-			if v.tag == 0x04 {
+			switch {
+			case v.tag != 0x04:
+			case id.body[2] == 0x11:
 				c.altNames(v.body)
+			default:
+				c.keyUsage(v.body)
 			}
 		}
+	}
+}
+
+// keyUsage reads the bits of the key's usage, the first one lowest.
+func (c *Certificate) keyUsage(b []byte) {
+	e, _, ok := next(b)
+	if !ok || e.tag != 0x03 || len(e.body) < 2 {
+		return
+	}
+	for i, octet := range e.body[1:min(len(e.body), 3)] {
+		c.KeyUsage |= uint16(bits.Reverse8(octet)) << (8 * i)
 	}
 }
 

@@ -15,6 +15,8 @@ func VersionName(v uint16) string {
 		return ""
 	case 0x0002:
 		return "SSLv2"
+	case VersionTLCP:
+		return "TLCP 1.1"
 	case 0x0300:
 		return "SSLv3"
 	case 0x0301:
@@ -58,6 +60,9 @@ func (t *Transaction) Event(e *event.Event) {
 		e.Str(event.TLSCipher, fmt.Sprintf("0x%04x", s.Cipher))
 		e.Bytes(event.TLSNextProtocol, s.ALPN)
 	}
+	if t.TLCP {
+		t.tlcpEvent(e)
+	}
 	e.Bool(event.TLSEstablished, t.Established)
 	if t.Resumed {
 		e.Bool(event.TLSResumed, true)
@@ -76,4 +81,56 @@ func (t *Transaction) Event(e *event.Event) {
 		e.Str(event.TLSClientSubject, chain[0].Subject)
 		e.Str(event.TLSClientIssuer, chain[0].Issuer)
 	}
+}
+
+// suiteTLCP names the cipher suites of TLCP (GB/T 38636-2020 6.4.5.2.1). Never written.
+var suiteTLCP = map[uint16]string{
+	0xe011: "ECDHE_SM4_CBC_SM3", 0xe051: "ECDHE_SM4_GCM_SM3", 0xe013: "ECC_SM4_CBC_SM3", 0xe053: "ECC_SM4_GCM_SM3",
+	0xe015: "IBSDH_SM4_CBC_SM3", 0xe055: "IBSDH_SM4_GCM_SM3", 0xe017: "IBC_SM4_CBC_SM3", 0xe057: "IBC_SM4_GCM_SM3",
+	0xe019: "RSA_SM4_CBC_SM3", 0xe059: "RSA_SM4_GCM_SM3", 0xe01c: "RSA_SM4_CBC_SHA256", 0xe05a: "RSA_SM4_GCM_SHA256",
+}
+
+// SuiteNameTLCP names a cipher suite of TLCP, "0x…" for one it does not know.
+func SuiteNameTLCP(suite uint16) string {
+	if name, ok := suiteTLCP[suite]; ok {
+		return name
+	}
+	return fmt.Sprintf("0x%04x", suite)
+}
+
+// tlcpEvent adds what only TLCP has: suites by name and the pair of certificates.
+func (t *Transaction) tlcpEvent(e *event.Event) {
+	if t.Client.Seen {
+		offered := make([]string, 0, len(t.Client.Ciphers))
+		for _, s := range t.Client.Ciphers[:min(len(t.Client.Ciphers), 64)] {
+			offered = append(offered, SuiteNameTLCP(s))
+		}
+		e.Strs(event.TLCPOffered, offered)
+	}
+	if t.Server.Seen {
+		e.Str(event.TLCPSuite, SuiteNameTLCP(t.Server.Cipher))
+	}
+	for dir, names := range [2][5]string{
+		{event.TLCPClientSignSubject, event.TLCPClientSignSerial, event.TLCPClientEncryptSubject, event.TLCPClientEncryptSerial, event.TLCPClientSM2},
+		{event.TLCPServerSignSubject, event.TLCPServerSignSerial, event.TLCPServerEncryptSubject, event.TLCPServerEncryptSerial, event.TLCPServerSM2},
+	} {
+		chain := t.Chain[dir]
+		if len(chain) > 0 {
+			e.Str(names[0], chain[0].Subject)
+			e.Str(names[1], chain[0].Serial)
+			e.Bool(names[4], chain[0].SM2)
+		}
+		if c := t.EncryptionCertificate(flow.Direction(dir)); c != nil {
+			e.Str(names[2], c.Subject)
+			e.Str(names[3], c.Serial)
+		}
+	}
+}
+
+// EncryptionCertificate is the second of a pair of TLCP: the one of its side's encryption key. nil when there is none.
+func (t *Transaction) EncryptionCertificate(dir flow.Direction) *Certificate {
+	if chain := t.Chain[dir]; t.TLCP && len(chain) > 1 {
+		return &chain[1]
+	}
+	return nil
 }

@@ -45,6 +45,7 @@ type half struct {
 type Parser struct {
 	tx   *Transaction
 	half [2]half
+	tlcp bool
 }
 
 var _ proto.Parser = (*Parser)(nil)
@@ -52,11 +53,25 @@ var _ proto.Parser = (*Parser)(nil)
 // New makes a parser.
 func New(bool) proto.Parser { return &Parser{} }
 
+// NewTLCP makes a parser of TLCP, whose records and handshake are those of TLS 1.1 but for the version (GB/T 38636-2020).
+func NewTLCP(bool) proto.Parser { return &Parser{tlcp: true} }
+
+// VersionTLCP is TLCP 1.1 on the wire.
+const VersionTLCP = 0x0101
+
+// goodVersion judges a record's version.
+func (p *Parser) goodVersion(v uint16) bool {
+	if p.tlcp {
+		return v == VersionTLCP
+	}
+	return v>>8 == 3
+}
+
 // Data implements proto.Parser.
 func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, proto.Verdict) {
 	h := &p.half[dir]
 	if p.tx == nil {
-		p.tx = &Transaction{}
+		p.tx = &Transaction{TLCP: p.tlcp}
 		c.Begin(p.tx)
 	}
 	done := 0
@@ -83,7 +98,7 @@ func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, prot
 // record reads one record; zero means that more bytes are needed.
 func (p *Parser) record(c *proto.Context, dir flow.Direction, b []byte) (int, proto.Verdict) {
 	h := &p.half[dir]
-	if !h.first && dir == flow.ToServer && b[0]&0x80 != 0 {
+	if !h.first && !p.tlcp && dir == flow.ToServer && b[0]&0x80 != 0 {
 		return p.ssl2(c, dir, b)
 	}
 	if len(b) < headerBytes {
@@ -91,7 +106,7 @@ func (p *Parser) record(c *proto.Context, dir flow.Direction, b []byte) (int, pr
 	}
 	kind, version, n := b[0], binary.BigEndian.Uint16(b[1:]), int(binary.BigEndian.Uint16(b[3:]))
 	if h.lost {
-		if kind < recordCCS || kind > recordHeartbeat || version>>8 != 3 || n > recordBytesMax {
+		if kind < recordCCS || kind > recordHeartbeat || !p.goodVersion(version) || n > recordBytesMax {
 			return len(b), proto.Continue
 		}
 		h.lost = false
@@ -99,12 +114,12 @@ func (p *Parser) record(c *proto.Context, dir flow.Direction, b []byte) (int, pr
 	switch {
 	case kind < recordCCS || kind > recordHeartbeat:
 		p.tx.Anomaly("invalid_record_type")
-	case version>>8 != 3 || version&0xff > 4:
+	case !p.goodVersion(version) || version>>8 == 3 && version&0xff > 4:
 		p.tx.Anomaly("invalid_record_version")
 	case n > recordBytesMax:
 		p.tx.Anomaly("invalid_record_length")
 	}
-	if kind < recordCCS || kind > recordHeartbeat || version>>8 != 3 || n > recordBytesMax {
+	if kind < recordCCS || kind > recordHeartbeat || !p.goodVersion(version) || n > recordBytesMax {
 		p.tx.Touch(dir)
 		p.end(dir)
 		return 0, proto.Fail

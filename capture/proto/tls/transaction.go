@@ -26,6 +26,13 @@ type Certificate struct {
 	NotBefore   time.Time
 	NotAfter    time.Time
 	AltNames    []string // DNS names and addresses
+	// KeyUsage is the key usage extension: bit 0 digital signature, 2 key encipherment, 3 data encipherment, 4 key agreement
+	// (RFC 5280 4.2.1.3); 0 when it is not there.
+	KeyUsage uint16
+	// SM2 tells that the key lies on the curve of GB/T 32918 (1.2.156.10197.1.301); Signature is the object identifier of the
+	// issuer's signature algorithm, 1.2.156.10197.1.501 for SM2 with SM3.
+	SM2       bool
+	Signature string
 }
 
 // ClientHello is what the client offered.
@@ -78,12 +85,19 @@ type Transaction struct {
 	Established bool
 	// Alert is the last clear-text alert, level<<8 | description.
 	Alert uint16
+	// TLCP: the handshake is TLCP's. Its chains begin with the certificate to sign and the one to encrypt with.
+	TLCP bool
 
 	progress [2]int
 }
 
 // Protocol implements proto.Transaction.
-func (t *Transaction) Protocol() string { return "tls" }
+func (t *Transaction) Protocol() string {
+	if t.TLCP {
+		return "tlcp"
+	}
+	return "tls"
+}
 
 // Progress implements proto.Transaction.
 func (t *Transaction) Progress(dir flow.Direction) int { return t.progress[dir] }
