@@ -113,6 +113,9 @@ func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, prot
 // begin returns the transaction a command belongs to, a new one when the last is over.
 func (p *Parser) begin() *Transaction {
 	if p.tx == nil || p.sent {
+		if p.tx != nil {
+			p.finish(p.tx) // if no reply is to come, because the server's bytes were lost
+		}
 		p.tx, p.sent = &Transaction{Helo: p.helo, User: p.user}, false
 		p.c.Begin(p.tx)
 	}
@@ -166,6 +169,11 @@ func (p *Parser) Gap(c *proto.Context, dir flow.Direction, rest []byte, n int64)
 	p.c = c
 	if dir == flow.ToClient {
 		p.deaf = true
+		for _, w := range p.waiting {
+			if w.tx != p.tx {
+				w.tx.advance(dir, Done)
+			}
+		}
 		p.waiting = p.waiting[:0]
 		p.lines[dir].Lose()
 		if p.mode == sasl {
