@@ -57,6 +57,16 @@ func New(cfg *Config, dir flow.Direction, name []byte) *File {
 	return f
 }
 
+// hintMax bounds what Expect sets aside: a size that is declared need not come.
+const hintMax = 32 << 10
+
+// Expect tells how many bytes are said to come, so that room for the first of them is made once.
+func (f *File) Expect(n int64) {
+	if n > 0 && f.Data == nil {
+		f.Data = make([]byte, 0, min(n, int64(f.keep), hintMax))
+	}
+}
+
 // Write takes the next bytes.
 func (f *File) Write(b []byte) {
 	if f.State != Open || len(b) == 0 {

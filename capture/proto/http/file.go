@@ -34,6 +34,7 @@ func (t *Transaction) openFile(c *proto.Context, dir flow.Direction) *file.File 
 			f.Start, f.Whole = first, whole
 		}
 	}
+	f.Expect(t.Side(dir).ContentLength)
 	t.addFile(dir, f)
 	return f
 }

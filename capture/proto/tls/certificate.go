@@ -60,38 +60,53 @@ func next(b []byte) (e element, rest []byte, ok bool) {
 	return element{b[0], b[at : at+n]}, b[at+n:], true
 }
 
-// parse reads the fields of c.DER that it understands and leaves the others empty.
+// parse reads the fields of c.DER that it understands, leaves the others empty and notes what kept it from reading on.
 func (c *Certificate) parse() {
 	sum := sha1.Sum(c.DER)
 	c.Fingerprint = colons(sum[:], false)
-	cert, _, ok := next(c.DER)
-	if !ok || cert.tag != 0x30 {
-		return
-	}
-	tbs, _, ok := next(cert.body)
-	if !ok {
-		return
-	}
-	b := tbs.body
 	var e element
-	if e, b, ok = next(b); ok && e.tag == 0xa0 { // version
-		e, b, ok = next(b)
+	b, ok := c.DER, true
+	// take reads the next element of b.
+	take := func() bool {
+		if len(b) == 0 {
+			c.fault = "certificate_missing_element"
+			return false
+		}
+		if e, b, ok = next(b); !ok {
+			c.fault = "certificate_invalid_length"
+		}
+		return ok
 	}
-	if !ok || e.tag != 0x02 {
+	if !take() {
+		return
+	}
+	if e.tag != 0x30 {
+		c.fault = "certificate_unknown_element"
+		return
+	}
+	if b = e.body; !take() {
+		return
+	}
+	b = e.body
+	if !take() || e.tag == 0xa0 && !take() { // version, serial number
+		return
+	}
+	if e.tag != 0x02 {
+		c.fault = "certificate_unknown_element"
 		return
 	}
 	c.Serial = colons(e.body, true)
-	if e, b, ok = next(b); !ok { // signature algorithm
+	if !take() {
 		return
 	}
 	if id, _, ok := next(e.body); ok && id.tag == 0x06 {
 		c.Signature = dotted(id.body)
 	}
-	if e, b, ok = next(b); !ok {
+	if !take() {
 		return
 	}
 	c.Issuer = distinguishedName(e.body)
-	if e, b, ok = next(b); !ok {
+	if !take() {
 		return
 	}
 	if from, rest, ok := next(e.body); ok {
@@ -100,18 +115,15 @@ func (c *Certificate) parse() {
 			c.NotAfter = derTime(to)
 		}
 	}
-	if e, b, ok = next(b); !ok {
+	if !take() {
 		return
 	}
 	c.Subject = distinguishedName(e.body)
-	if e, b, ok = next(b); !ok { // public key
+	if !take() {
 		return
 	}
 	c.SM2 = bytes.Contains(e.body[:min(len(e.body), 32)], []byte(oidSM2Curve))
-	for len(b) > 0 {
-		if e, b, ok = next(b); !ok {
-			return
-		}
+	for len(b) > 0 && take() {
 		if e.tag == 0xa3 {
 			c.extensions(e.body)
 		}

@@ -101,18 +101,41 @@ func (h *ClientHello) parse(b []byte) bool {
 	return r.ok
 }
 
+// serverName reads the names of the server (RFC 6066 3).
+func (h *ClientHello) serverName(r *reader) {
+	if h.named {
+		h.oddity("multiple_sni_extensions")
+		return
+	}
+	h.named = true
+	list := reader{r.bytes(r.u16()), r.ok}
+	for list.ok && len(list.b) > 0 {
+		t := list.u8()
+		name := list.bytes(list.u16())
+		switch {
+		case !list.ok:
+		case t != 0:
+			h.oddity("invalid_sni_type")
+		case h.SNI == nil:
+			h.SNI = bytes.Clone(name)
+		}
+	}
+	if !list.ok || len(r.b) > 0 {
+		h.oddity("invalid_sni_length")
+	}
+}
+
+func (h *ClientHello) oddity(name string) {
+	if !slices.Contains(h.oddities, name) {
+		h.oddities = append(h.oddities, name)
+	}
+}
+
 func (h *ClientHello) extension(kind uint16, b []byte) {
 	r := reader{b, true}
 	switch kind {
 	case extServerName:
-		list := reader{r.bytes(r.u16()), r.ok}
-		for list.ok && len(list.b) > 0 {
-			t := list.u8()
-			name := list.bytes(list.u16())
-			if list.ok && t == 0 && h.SNI == nil {
-				h.SNI = bytes.Clone(name)
-			}
-		}
+		h.serverName(&r)
 	case extGroups:
 		h.Groups = list16(r.bytes(r.u16()), ciphersMax)
 	case extPointFormats:

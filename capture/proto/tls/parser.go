@@ -120,6 +120,7 @@ func (p *Parser) record(c *proto.Context, dir flow.Direction, b []byte) (int, pr
 		p.tx.Anomaly("invalid_record_length")
 	}
 	if kind < recordCCS || kind > recordHeartbeat || !p.goodVersion(version) || n > recordBytesMax {
+		p.tx.Anomaly("invalid_ssl_record")
 		p.tx.Touch(dir)
 		p.end(dir)
 		return 0, proto.Fail
@@ -195,6 +196,9 @@ func (p *Parser) message(c *proto.Context, dir flow.Direction, kind byte, b []by
 		if !t.Client.parse(b) {
 			t.Anomaly("invalid_handshake_message")
 		}
+		for _, name := range t.Client.oddities {
+			t.Anomaly(name)
+		}
 		c.Flush[dir] = true
 		t.advance(dir, HelloDone)
 	case msgServerHello:
@@ -214,6 +218,11 @@ func (p *Parser) message(c *proto.Context, dir flow.Direction, kind byte, b []by
 			if len(t.Chain[dir]) == 0 && len(b) > 3 {
 				t.Anomaly("invalid_certificate")
 			}
+			for i := range t.Chain[dir] {
+				if name := t.Chain[dir][i].fault; name != "" {
+					t.Anomaly(name)
+				}
+			}
 		}
 		c.Flush[dir] = true
 		t.advance(dir, CertDone)
@@ -226,7 +235,8 @@ func (p *Parser) message(c *proto.Context, dir flow.Direction, kind byte, b []by
 
 // heartbeat notes messages that claim more payload than they hold (CVE-2014-0160).
 func (p *Parser) heartbeat(dir flow.Direction, b []byte) {
-	if len(b) < 3 {
+	p.tx.Anomaly("heartbeat_message")
+	if len(b) < 3 || b[0] != 1 && b[0] != 2 {
 		p.tx.Anomaly("invalid_heartbeat_message")
 	} else if int(binary.BigEndian.Uint16(b[1:])) > len(b)-3 {
 		p.tx.Anomaly("overflow_heartbeat_message")

@@ -33,6 +33,8 @@ type Certificate struct {
 	// issuer's signature algorithm, 1.2.156.10197.1.501 for SM2 with SM3.
 	SM2       bool
 	Signature string
+
+	fault string // anomaly: what kept it from being read
 }
 
 // ClientHello is what the client offered.
@@ -52,7 +54,9 @@ type ClientHello struct {
 	JA3, JA3Hash  string
 	JA4           string
 
-	transport byte // of JA4, 't' when 0
+	transport byte     // of JA4, 't' when 0
+	named     bool     // the extension of server names was seen
+	oddities  []string // anomalies of its extensions
 }
 
 // ServerHello is what the server chose.
