@@ -191,3 +191,23 @@ type silent struct{ eve.Logger }
 
 func (*silent) Packet(*packet.Packet, *flow.Flow, flow.Direction) {}
 func (*silent) FlowEnd(*flow.Flow)                                {}
+
+// TestNested checks how the fields of events become nested members.
+func TestNested(t *testing.T) {
+	dir := needData(t)
+	for _, c := range []struct{ capture, types, want string }{
+		{"ndpi-emotet.pcap", "smtp", `"email":{"from":"\"2080\" <raulparedes@wanadoo.fr>","to":["\"\" <mitzy.torres@2080.cl>"],`},
+		{"ndpi-quic-28.pcap", "quic", `"ja3":{"hash":"1e022f87823477abd6a79c31d70062d7","string":"771,4865-4866-4867,`},
+		{"malcolm-zerologon-CVE-2020-1472_exploit_win2019.pcap", "dcerpc", `"interfaces":[{"uuid":"e1af8308-5d1f-11c9-91a4-08002b14a0fa","version":"3.0","ack_result":0}]`},
+	} {
+		types, err := eve.ParseTypes(c.types)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := write(t, filepath.Join(dir, c.capture), eve.Config{Types: types})
+		if !strings.Contains(string(got), c.want) {
+			t.Errorf("%s: %s is not in %.900s", c.capture, c.want, got)
+		}
+		parse(t, c.capture, got)
+	}
+}

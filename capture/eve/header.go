@@ -54,7 +54,7 @@ func (l *Logger) headOf(f *flow.Flow) *head {
 		}
 		h.ends[dir] = b
 	}
-	h.community = append(h.community[:0], f.CommunityID(0)...)
+	h.community = f.AppendCommunityID(h.community[:0], 0)
 	return h
 }
 

@@ -87,39 +87,76 @@ func defaultPath(name, protocol, kind string) string {
 // object.
 func members(b []byte, list []entry, at int) []byte {
 	for i := range list {
-		e := &list[i]
-		if e.done {
-			continue
+		if e := &list[i]; !e.done {
+			b = member(b, list[i:], e, at)
 		}
-		head, _, deeper := strings.Cut(e.path[at:], ".")
-		if !deeper {
-			e.done = true
-			b = appendValue(appendKey(b, head), e.value)
-			continue
-		}
-		b = object(b, head)
-		b = append(shared(b, list[i:], e.path[:at+len(head)+1]), '}')
 	}
 	return b
 }
 
-// shared appends the members of the object that prefix names, and marks them done.
-func shared(b []byte, list []entry, prefix string) []byte {
-	for i := range list {
-		e := &list[i]
-		if e.done || len(e.path) <= len(prefix) || e.path[:len(prefix)] != prefix {
-			continue
+// member appends the entry e and those of the list that share the part of its path at position at.
+func member(b []byte, list []entry, e *entry, at int) []byte {
+	head, _, deeper := strings.Cut(e.path[at:], ".")
+	if !deeper {
+		e.done = true
+		if key, first := strings.CutSuffix(head, "!"); first {
+			if e.value.Type != event.TypeStrings || len(e.value.List) > 0 {
+				b = appendFirst(appendKey(b, key), e.value)
+			}
+			return b
 		}
-		head, _, deeper := strings.Cut(e.path[len(prefix):], ".")
-		if !deeper {
-			e.done = true
-			b = appendValue(appendKey(b, head), e.value)
-			continue
-		}
-		b = object(b, head)
-		b = append(shared(b, list[i:], e.path[:len(prefix)+len(head)+1]), '}')
+		return appendValue(appendKey(b, head), e.value)
 	}
-	return b
+	prefix := e.path[:at+len(head)+1]
+	if key, rows := strings.CutSuffix(head, "[]"); rows {
+		return table(appendKey(b, key), list, prefix)
+	}
+	b = object(b, head)
+	for i := range list {
+		if x := &list[i]; !x.done && strings.HasPrefix(x.path, prefix) {
+			b = member(b, list[i:], x, len(prefix))
+		}
+	}
+	return append(b, '}')
+}
+
+// table appends lists of equal length as a list of objects.
+func table(b []byte, list []entry, prefix string) []byte {
+	b = append(b, '[')
+	for row := 0; ; row++ {
+		at := len(b)
+		if row > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '{')
+		more := false
+		for i := range list {
+			x := &list[i]
+			if !strings.HasPrefix(x.path, prefix) {
+				continue
+			}
+			x.done = true
+			key := x.path[len(prefix):]
+			switch {
+			case row < len(x.value.List):
+				b, more = appendText(appendKey(b, key), x.value.List[row]), true
+			case row < len(x.value.Ints):
+				b, more = strconv.AppendInt(appendKey(b, key), x.value.Ints[row], 10), true
+			}
+		}
+		if !more {
+			return append(b[:at], ']')
+		}
+		b = append(b, '}')
+	}
+}
+
+// appendFirst appends the first of a list.
+func appendFirst(b []byte, v *event.Value) []byte {
+	if v.Type == event.TypeStrings {
+		return appendText(b, v.List[0])
+	}
+	return appendValue(b, v)
 }
 
 func appendValue(b []byte, v *event.Value) []byte {

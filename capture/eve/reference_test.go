@@ -97,9 +97,9 @@ var compared = []struct {
 	{"http", func(r record) string { return at(r, "http.http_method") + at(r, "http.url") + at(r, "http.status") }, 97},
 	{"dns", func(r record) string { return at(r, "dns.type") + at(r, "dns.id") + at(r, "dns.queries") }, 99.5},
 	{"tls", func(record) string { return "" }, 99.5},
-	{"fileinfo", func(r record) string { return at(r, "fileinfo.filename") + at(r, "fileinfo.size") }, 0},
-	{"smtp", func(r record) string { return at(r, "smtp.mail_from") + at(r, "smtp.rcpt_to") }, 0},
-	{"ftp", func(r record) string { return at(r, "ftp.command") + at(r, "ftp.command_data") + at(r, "ftp.reply") }, 0},
+	{"fileinfo", func(r record) string { return at(r, "fileinfo.filename") + at(r, "fileinfo.size") }, 92},
+	{"smtp", func(r record) string { return at(r, "smtp.mail_from") + at(r, "smtp.rcpt_to") }, 95},
+	{"ftp", func(r record) string { return at(r, "ftp.command") + at(r, "ftp.command_data") + at(r, "ftp.reply") }, 99},
 	{"ssh", func(record) string { return "" }, 99},
 }
 

@@ -114,7 +114,7 @@ var fileHashes = [...]string{"md5", "sha1", "sha256", "sm3"}
 // fileMembers appends the members of a file's object.
 func fileMembers(b []byte, tx proto.Transaction, x *file.File) []byte {
 	b = appendText(appendKey(b, "filename"), x.Name)
-	b = boolean(b, "gaps", x.State == file.Truncated && x.Sum("md5") == nil && x.Cut())
+	b = boolean(b, "gaps", x.Gaps())
 	switch x.State {
 	case file.Closed:
 		b = field(b, "state", "CLOSED")
