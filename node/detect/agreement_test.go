@@ -28,14 +28,14 @@ const rulesetLoadedMin = 23254
 
 // The floors of agreement with the reference engine, in per cent: what has been reached. docs/conformance.md explains what differs.
 const (
-	alertsMin = 80.0
-	appsMin   = 95.0
-	httpMin   = 98.0
-	dnsMin    = 98.0
-	tlsMin    = 98.0
-	ja3Min    = 98.0
-	ja4Min    = 98.0
-	filesMin  = 0.0
+	alertsMin = 97.0
+	appsMin   = 99.0
+	httpMin   = 100.0
+	dnsMin    = 99.9
+	tlsMin    = 100.0
+	ja3Min    = 100.0
+	ja4Min    = 98.7
+	filesMin  = 99.4
 )
 
 func loadRuleset(tb testing.TB) *signature.Set {
@@ -55,7 +55,8 @@ func loadRuleset(tb testing.TB) *signature.Set {
 type tally struct {
 	name  string
 	floor float64
-	// recall counts only what the reference has: protocols it does not know are no fault.
+	// recall is the share of what the reference has: what only we see (protocols it does not know, TLS inside MySQL and RDP, files at the end of a
+	// capture) is shown as ours, and explained.
 	recall             bool
 	same, ours, theirs int
 	lack, more         map[string]int // by thing, over all captures
@@ -248,13 +249,13 @@ func TestAgreement(t *testing.T) {
 		return &tally{name: name, floor: floor, recall: recall, lack: map[string]int{}, more: map[string]int{}}
 	}
 	alerts := newTally("alert counts by capture and sid", alertsMin, false)
-	apps := newTally("flows by application protocol (of the reference)", appsMin, true)
+	apps := newTally("flows by application protocol", appsMin, true)
 	http := newTally("HTTP requests (method, host, URI, status)", httpMin, false)
-	dns := newTally("DNS queries (name, type; of the reference)", dnsMin, true)
-	tls := newTally("TLS and QUIC sessions (SNI, version, subject)", tlsMin, false)
-	ja3 := newTally("JA3 and JA3S", ja3Min, false)
-	ja4 := newTally("JA4", ja4Min, false)
-	files := newTally("file hashes (MD5, SHA-256, size)", filesMin, false)
+	dns := newTally("DNS queries (name, type)", dnsMin, true)
+	tls := newTally("TLS and QUIC sessions (SNI, version, subject)", tlsMin, true)
+	ja3 := newTally("JA3 and JA3S", ja3Min, true)
+	ja4 := newTally("JA4", ja4Min, true)
+	files := newTally("file hashes (MD5, SHA-256, size)", filesMin, true)
 	all := []*tally{alerts, apps, http, dns, tls, ja3, ja4, files}
 	full, only := os.Getenv("AGREEMENT") == "full", os.Getenv("AGREEMENT_ONLY")
 	for _, log := range logs {
