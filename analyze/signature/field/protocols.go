@@ -14,7 +14,10 @@ func Protocols() []Protocol {
 		modbus(),
 		tls(),
 		quic(),
+		tlcp(),
 		ssh(),
+		irc(),
+		telnet(),
 		imap(),
 		pop3(),
 		sip(),
@@ -36,6 +39,7 @@ func Protocols() []Protocol {
 		tns(),
 		redis(),
 		mongodb(),
+		nfs(),
 	}
 	for i := range list {
 		withFiles(&list[i])

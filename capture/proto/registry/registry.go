@@ -12,6 +12,7 @@ import (
 	"fengsui/capture/proto/http2"
 	"fengsui/capture/proto/ike"
 	"fengsui/capture/proto/imap"
+	"fengsui/capture/proto/irc"
 	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/krb5"
 	"fengsui/capture/proto/ldap"
@@ -20,6 +21,7 @@ import (
 	"fengsui/capture/proto/mqtt"
 	"fengsui/capture/proto/mssql"
 	"fengsui/capture/proto/mysql"
+	"fengsui/capture/proto/nfs"
 	"fengsui/capture/proto/ntp"
 	"fengsui/capture/proto/pgsql"
 	"fengsui/capture/proto/pop3"
@@ -32,7 +34,9 @@ import (
 	"fengsui/capture/proto/smtp"
 	"fengsui/capture/proto/snmp"
 	"fengsui/capture/proto/ssh"
+	"fengsui/capture/proto/telnet"
 	"fengsui/capture/proto/tftp"
+	"fengsui/capture/proto/tlcp"
 	"fengsui/capture/proto/tls"
 	"fengsui/capture/proto/tns"
 	"fengsui/capture/proto/websocket"
@@ -55,16 +59,16 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppSSH, TCP: true, Recognise: ssh.Recognise, New: ssh.New},
 		{App: flow.AppSMB, TCP: true, Recognise: smb.Recognise, New: smb.New},
 		{App: flow.AppHTTP2, TCP: true, Recognise: http2.Recognise, New: http2.New(l.HTTP), NewExpected: http2.NewExpected(l.HTTP)},
-		{App: flow.AppTLCP, TCP: true, Recognise: known.TLCP},
+		{App: flow.AppTLCP, TCP: true, Recognise: tlcp.Recognise, New: tlcp.New},
 		{App: flow.AppRDP, TCP: true, Recognise: rdp.Recognise, New: rdp.New},
 		{App: flow.AppFTP, TCP: true, Recognise: ftp.Recognise, New: ftp.New},
 		{App: flow.AppFTPData, TCP: true, Recognise: ftp.RecogniseData, NewExpected: ftp.NewData},
 		{App: flow.AppSMTP, TCP: true, Recognise: smtp.Recognise, New: smtp.New},
 		{App: flow.AppPOP3, TCP: true, Recognise: pop3.Recognise, New: pop3.New},
 		{App: flow.AppIMAP, TCP: true, Recognise: imap.Recognise, New: imap.New},
-		{App: flow.AppIRC, TCP: true, Recognise: known.IRC},
+		{App: flow.AppIRC, TCP: true, Recognise: irc.Recognise, New: irc.New},
 		{App: flow.AppRFB, TCP: true, Recognise: rfb.Recognise, New: rfb.New},
-		{App: flow.AppTelnet, TCP: true, Recognise: known.Telnet},
+		{App: flow.AppTelnet, TCP: true, Recognise: telnet.Recognise, New: telnet.New},
 		{App: flow.AppMQTT, TCP: true, Recognise: mqtt.Recognise, New: mqtt.New},
 		{App: flow.AppModbus, TCP: true, Recognise: modbus.Recognise, New: modbus.New},
 		{App: flow.AppDNP3, TCP: true, Recognise: dnp3.Recognise, New: dnp3.New},
@@ -77,6 +81,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppKRB5, TCP: true, UDP: true, Recognise: krb5.Recognise, New: krb5.New},
 		{App: flow.AppLDAP, TCP: true, UDP: true, Recognise: ldap.Recognise, New: ldap.New},
 		{App: flow.AppSIP, TCP: true, UDP: true, Recognise: sip.Recognise, New: sip.New},
+		{App: flow.AppNFS, TCP: true, UDP: true, Recognise: nfs.Recognise, New: nfs.New},
 		{App: flow.AppDCERPC, TCP: true, UDP: true, Recognise: dcerpc.Recognise, New: dcerpc.New},
 		{App: flow.AppSNMP, UDP: true, Recognise: snmp.Recognise, New: snmp.New},
 		{App: flow.AppNTP, UDP: true, Recognise: ntp.Recognise, New: ntp.New},
