@@ -61,10 +61,13 @@ func optStreamEvent(b *builder, o rule.Option) error {
 func optAppEvent(b *builder, o rule.Option) error {
 	name, event, ok := strings.Cut(strings.TrimSpace(o.Value), ".")
 	if !ok {
-		if _, isProto := flow.ParseApp(name); isProto || name == "applayer_mismatch_protocol_both_directions" {
-			return atOffset(0, "event %q of the protocol recognition is not raised here", name)
+		odd, known := flow.ParseAppEvent(strings.TrimPrefix(name, "applayer_"))
+		if !known || !strings.HasPrefix(name, "applayer_") {
+			return atOffset(0, "want app-layer-event:protocol.event, or an event of protocol recognition (applayer_…)")
 		}
-		return atOffset(0, "want app-layer-event:protocol.event")
+		b.flowSeen = true
+		b.out.checks = append(b.out.checks, func(w *Worker) bool { return w.f != nil && w.f.AppEvents&odd != 0 && w.raisedNow(odd) })
+		return nil
 	}
 	raised := fields.events[name]
 	if raised == nil && name == "http1" {

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"math/bits"
 	"time"
 
 	"fengsui/analyze/signature/rule"
@@ -12,6 +13,7 @@ type rareState struct {
 	tags     []flowTag
 	rates    [2]rateWindow
 	elephant [2]bool
+	odd      [8]uint64 // packets the flow had, plus one, when each event of protocol recognition was first seen
 }
 
 // rare gives the flow's rare state, made when first needed.
@@ -21,6 +23,16 @@ func (w *Worker) rare() *rareState {
 		fs.rare = &rareState{}
 	}
 	return fs.rare
+}
+
+// raisedNow tells, once per flow, that an event of protocol recognition has come up: on the packet on which it is first asked for.
+func (w *Worker) raisedNow(e flow.AppEvent) bool {
+	seen := &w.rare().odd[bits.TrailingZeros8(uint8(e))&7]
+	now := w.f.Count[flow.ToServer].Packets + w.f.Count[flow.ToClient].Packets + 1
+	if *seen == 0 {
+		*seen = now
+	}
+	return *seen == now
 }
 
 // A direction of a flow that carries so many bytes within such a time makes the flow an elephant.

@@ -95,6 +95,7 @@ type Flow struct {
 	App         App       // application protocol of the flow
 	AppDir      [2]App    // as recognised in each direction
 	AppDone     [2]bool   // recognition has ended for this direction
+	AppEvents   AppEvent  // oddities of recognition
 	End         EndReason // set when FlowEnd is called
 	NoPayload   bool      // encrypted or bypassed: payload is no longer inspected
 	TxCount     uint64    // transactions begun

@@ -54,6 +54,9 @@ func (w *Pipeline) feed(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Direc
 				}
 			}
 			if l.parser != nil {
+				if l.second && l.secondDir == dir {
+					w.lookAtSecond(f, l, b)
+				}
 				w.parse(f, l, dir, b)
 				continue
 			}
@@ -122,10 +125,13 @@ func (w *Pipeline) restart(f *flow.Flow, l *layer) {
 		return
 	}
 	l.tried = [2]int{}
+	l.second, l.wantsTLS = false, announcesTLS(f.App) || w.ctx.Next == flow.AppTLS
 	f.AppDone = [2]bool{}
 	f.AppDir = [2]flow.App{}
 	if w.ctx.Next != flow.AppUnknown {
-		w.assign(f, l, w.ctx.Next, w.ctx.NextData)
+		if w.ctx.Next != flow.AppTLS { // whether TLS really comes is seen by its first bytes
+			w.assign(f, l, w.ctx.Next, w.ctx.NextData)
+		}
 		w.ctx.Next, w.ctx.NextData = flow.AppUnknown, nil
 	}
 }
@@ -193,6 +199,9 @@ func (w *Pipeline) detect(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Dir
 		}
 	}
 	if len(b) > undetectedMax {
+		if f.AppDone[dir] && f.TCP.Size(dir.Other()) == 0 {
+			f.AppEvents |= flow.AppEventSkipped
+		}
 		f.AppDone = [2]bool{true, true}
 	}
 	w.concludeDetection(f, l)
@@ -203,6 +212,7 @@ func (w *Pipeline) detect(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Dir
 func (w *Pipeline) adopt(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Direction, q *proto.Protocol) {
 	f.App, f.AppDir[dir] = q.App, q.App
 	f.AppDone = [2]bool{true, true}
+	w.adopted(f, l, dir)
 	liftDepth(f)
 	if q.New == nil {
 		w.stopApp(f, l)
@@ -231,6 +241,9 @@ func liftDepth(f *flow.Flow) {
 // concludeDetection gives up once neither direction can tell.
 func (w *Pipeline) concludeDetection(f *flow.Flow, l *layer) {
 	if f.AppDone[0] && f.AppDone[1] && l.parser == nil && !l.noApp {
+		if l.wantsTLS {
+			f.AppEvents |= flow.AppEventNoTLS
+		}
 		if f.App == flow.AppUnknown {
 			f.App = flow.AppFailed
 		}

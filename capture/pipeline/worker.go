@@ -18,6 +18,10 @@ type layer struct {
 	flush    [2]bool // show raw bytes at the next chance
 	dirty    bool    // some transaction advanced since log looked
 	restarts int
+
+	second    bool // the other direction is to be looked at once, see lookAtSecond
+	secondDir flow.Direction
+	wantsTLS  bool // TLS was announced
 }
 
 // packet takes a decoded packet through all stages, then what it carries inside.
