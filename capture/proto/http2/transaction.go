@@ -63,8 +63,6 @@ type Transaction struct {
 	http.Transaction
 	Stream uint32 // 0 for the connection
 	Frames [2]Frames
-
-	fields int // fields seen, also beyond the limit
 }
 
 // Protocol implements proto.Transaction.
