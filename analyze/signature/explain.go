@@ -20,6 +20,8 @@ type Explanation struct {
 	Rule       string // as written
 	Meta       Meta
 	Packets    uint64 // seen
+	TxRule     bool   // the rule looks at transactions
+	Looked     uint64 // transactions of its protocols that came by, by side
 	Matches    uint64 // times everything the rule asks held
 	Alerts     uint64 // of them, those that became alerts
 	Misfits    []Misfit
@@ -116,7 +118,7 @@ func NewExplainer(sources []Source, opt Options, gid, sid uint32) (*Explainer, e
 		if s.GID == gid && s.SID == sid {
 			s.effects = append(slices.Clone(s.effects), func(*Worker) { e.took = true })
 			e.target = append(e.target, &watched{in: s, described: d})
-			e.out.Rule, e.out.Meta = d.src.Text, s.Meta
+			e.out.Rule, e.out.Meta, e.out.TxRule = d.src.Text, s.Meta, s.phase == phaseTx
 		}
 	}
 	e.worker = NewWorker(set, &Shared{}, func(a *alert.Alert) {

@@ -19,6 +19,7 @@ type try struct {
 	tx     string
 	txID   uint64
 	steps  []ExplainStep
+	turned bool // the misfit is only that the packet goes the other way
 	state  bool // what failed is a mark that another rule may set
 }
 
@@ -85,7 +86,7 @@ func (e *Explainer) trace(p *packet.Packet, f *flow.Flow, dir flow.Direction) []
 	}
 	if len(out) == 0 && len(e.target) > 0 && e.target[0].in.phase == phaseTx { // no transaction came by: at least say whether the header fits
 		t := &try{of: e.target[0], w: w}
-		if !t.header() {
+		if !t.header() && !t.turned {
 			out = append(out, t)
 		}
 	}
@@ -109,6 +110,7 @@ func (e *Explainer) traceTx(target *watched, v *txView) *try {
 	if !s.txBoth && !plan.dirs.has(v.Dir) {
 		return nil // the other side's
 	}
+	e.out.Looked++
 	if !t.header() {
 		return t
 	}
@@ -169,6 +171,7 @@ func (t *try) header() bool {
 	case !s.dstPort.Contains(dstPort):
 		t.misfit = "destination port is not in " + r.DstPorts.Text
 	case !s.txBoth && !s.dirs.has(w.dir):
+		t.turned = true
 		t.misfit = "the packet goes " + [2]string{"to the server", "to the client"}[w.dir] + ", the rule (its flow or its buffers) asks for the other direction"
 	}
 	if t.misfit != "" {

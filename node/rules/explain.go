@@ -52,7 +52,8 @@ func explain(ctx context.Context, f *flags, attempts int, stdout io.Writer) erro
 	if err != nil {
 		return err
 	}
-	if err := f.run(ctx, e); err != nil {
+	stats, err := f.run(ctx, e)
+	if err != nil {
 		return err
 	}
 	out := bufio.NewWriter(stdout)
@@ -62,7 +63,11 @@ func explain(ctx context.Context, f *flags, attempts int, stdout io.Writer) erro
 		enc.SetEscapeHTML(false)
 		err = enc.Encode(x)
 	} else {
-		(&printer{w: out}).explanation(x, attempts)
+		p := &printer{w: out}
+		p.explanation(x, attempts)
+		if stats.BadChecksum > 0 {
+			p.line("\n%d TCP segments with a wrong checksum were not used; if the capture was taken on the sending host, give --checksum-validation=false", stats.BadChecksum)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("writing: %w", err)
@@ -74,12 +79,12 @@ func explain(ctx context.Context, f *flags, attempts int, stdout io.Writer) erro
 }
 
 // run takes the captures through an inspector.
-func (f *flags) run(ctx context.Context, insp pipeline.Inspector) error {
+func (f *flags) run(ctx context.Context, insp pipeline.Inspector) (pipeline.Stats, error) {
 	w := pipeline.New(pipeline.Config{IgnoreChecksums: !f.checksums, Midstream: f.midstream, AsyncOneside: f.async}, []pipeline.Inspector{insp}, nil)
 	if err := w.Run(ctx, source.PcapFiles(f.pcaps, source.FileOptions{})); err != nil {
-		return err
+		return pipeline.Stats{}, err
 	}
-	return ctx.Err()
+	return w.Stats(), ctx.Err()
 }
 
 // ruleID reads SID or GID:SID.

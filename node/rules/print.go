@@ -55,6 +55,8 @@ func verdict(x *signature.Explanation) string {
 		return fmt.Sprintf("MATCHED, NO ALERT: %s matched %s in %d packets; %s", id, times(x.Matches), x.Packets, quiet(x))
 	case x.Packets == 0:
 		return "NO PACKETS: the capture is empty"
+	case len(x.Attempts) == 0 && x.TxRule && x.Looked == 0 && len(x.Misfits) == 0:
+		return fmt.Sprintf("MISSED: %s looks at transactions, and none of its protocol was seen in %d packets", id, x.Packets)
 	case len(x.Attempts) == 0:
 		if len(x.Misfits) == 1 {
 			return fmt.Sprintf("MISSED: %s was tried on none of %d packets: %s", id, x.Packets, x.Misfits[0].Reason)

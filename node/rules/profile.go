@@ -86,7 +86,7 @@ func profile(ctx context.Context, f *flags, top int, order string, stdout io.Wri
 	w := signature.NewWorker(set, &signature.Shared{}, func(*alert.Alert) { t.Alerts++ })
 	w.Profile(true)
 	begun := time.Now()
-	if err := f.run(ctx, w); err != nil {
+	if _, err := f.run(ctx, w); err != nil {
 		return err
 	}
 	t.Elapsed = time.Since(begun).Nanoseconds()

@@ -134,7 +134,12 @@ alert http any any -> any any (msg:"often"; http.method; content:"POST"; thresho
 	f("5", "MISSED: rule 1:5 was tried on none of ", "destination port is not in 81")
 	f("6", `in http.stat_code: not found`, "200")
 	f("7", "MATCHED, NO ALERT: rule 1:7 matched ", "its limit kept this match from becoming an alert")
-	code, out, _ := call(explainRun, "2", "--rules", rules, "--pcap", pcap, "--json", "--checksum-validation=false")
+	code, out, _ := call(explainRun, "1", "--rules", rules, "--pcap", pcap)
+	if code != 0 || !strings.HasPrefix(out, "MISSED: rule 1:1 looks at transactions, and none of its protocol was seen in ") ||
+		!strings.Contains(out, "TCP segments with a wrong checksum were not used; if the capture was taken on the sending host, give --checksum-validation=false") {
+		t.Errorf("%d %q", code, out)
+	}
+	code, out, _ = call(explainRun, "2", "--rules", rules, "--pcap", pcap, "--json", "--checksum-validation=false")
 	var x struct {
 		Packets  uint64
 		Attempts []struct{ Steps []struct{ Buffer string } }
