@@ -9,6 +9,9 @@
 // Inside a SASL security layer messages are read as long as they are only signed (Kerberos, NTLM); parsing ends where they
 // are sealed.
 //
+// Raw matching at message borders (Context.Flush) is not asked for: LDAP on any port would be judged twice by rules on
+// payloads.
+//
 // Not read: controls, the contents of extended operations and SASL credentials.
 //
 // Limits of a flow: messages of at most 160 KiB (a longer one is passed over), 256 requests that wait, of each 512
@@ -19,7 +22,7 @@
 package ldap
 
 // Anomalies are the names Transaction.Anomalies can hold, those of app-layer-event:ldap. Never written.
-var Anomalies = []string{"invalid_data", "request_not_found", "too_many_transactions"}
+var Anomalies = []string{"incomplete_data", "invalid_data", "request_not_found", "too_many_transactions"}
 
 const (
 	messageMax    = 160 << 10

@@ -120,7 +120,7 @@ func TestSASL(t *testing.T) {
 func TestDatagram(t *testing.T) {
 	d := prototest.New(New(true))
 	feed(d, search(1), "<"+entry(1)+msg(1, result(0x65, 0, "")), "\x30\x20short")
-	if n := len(d.Live.List); n != 2 || len(d.Live.List[0].(*Transaction).Responses) != 2 || !slices.Contains(d.Live.List[1].Base().Anomalies, "invalid_data") {
+	if n := len(d.Live.List); n != 2 || len(d.Live.List[0].(*Transaction).Responses) != 2 || !slices.Contains(d.Live.List[1].Base().Anomalies, "incomplete_data") {
 		t.Errorf("%d transactions\n%s", n, d.JSON())
 	}
 }

@@ -95,7 +95,7 @@ func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, prot
 		if rest[0] != ber.Sequence {
 			n, v, ok := p.protected(c, dir, rest)
 			if !ok || p.datagram {
-				p.invalid(c, dir)
+				p.invalid(c, dir, "invalid_data")
 				p.lost[dir] = true
 				return len(b), proto.Continue
 			}
@@ -110,22 +110,21 @@ func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, prot
 		case errors.Is(err, ber.ErrShort) && !p.datagram && len(rest) < messageMax:
 			return done, proto.Continue
 		case err != nil:
-			p.invalid(c, dir)
+			p.invalid(c, dir, "invalid_data")
 			p.lost[dir] = true
 			return len(b), proto.Continue
 		case size > messageMax:
-			p.invalid(c, dir)
+			p.invalid(c, dir, "invalid_data")
 			p.skip[dir] = size
 			continue
 		case size > len(rest):
 			if p.datagram {
-				p.invalid(c, dir)
+				p.invalid(c, dir, "incomplete_data")
 				return len(b), proto.Continue
 			}
 			return done, proto.Continue
 		}
 		v := p.message(c, dir, rest[:size])
-		c.Flush[dir] = true
 		done += size
 		if v != proto.Continue {
 			return done, v
@@ -135,11 +134,11 @@ func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, prot
 }
 
 // invalid makes a transaction that only says that something could not be read.
-func (p *Parser) invalid(c *proto.Context, dir flow.Direction) {
+func (p *Parser) invalid(c *proto.Context, dir flow.Direction, anomaly string) {
 	c.Malformed++
 	t := &Transaction{done: [2]bool{true, true}}
 	t.OneSide, t.Only = true, dir
-	t.Anomaly("invalid_data")
+	t.Anomaly(anomaly)
 	c.Begin(t)
 	t.Touch(dir)
 }
@@ -148,7 +147,7 @@ func (p *Parser) invalid(c *proto.Context, dir flow.Direction) {
 func (p *Parser) message(c *proto.Context, dir flow.Direction, b []byte) proto.Verdict {
 	id, op, err := open(b)
 	if err != nil {
-		p.invalid(c, dir)
+		p.invalid(c, dir, "invalid_data")
 		return proto.Continue
 	}
 	if request, _ := isRequest(op.Tag); request {
@@ -193,7 +192,7 @@ func (p *Parser) response(c *proto.Context, dir flow.Direction, id uint64, op *b
 		t = &Transaction{}
 		t.OneSide, t.Only = true, dir
 		t.done[dir.Other()] = true
-		if id != 0 { // 0 is that of unsolicited notifications (RFC 4511 4.4)
+		if id != 0 && op.Tag != ExtendedAnswer { // unsolicited notifications (RFC 4511 4.4)
 			t.Anomaly("request_not_found")
 		}
 		c.Begin(t)

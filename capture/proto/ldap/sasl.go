@@ -81,6 +81,5 @@ func (p *Parser) protected(c *proto.Context, dir flow.Direction, b []byte) (n in
 		p.message(c, dir, text[:n])
 		text = text[n:]
 	}
-	c.Flush[dir] = true
 	return saslMark + size, proto.Continue, true
 }

@@ -12,8 +12,7 @@ import (
 
 // one writes a message of SMB 1 with one command.
 func one(command byte, response bool, id, tree uint16, words, data []byte) []byte {
-	b := make([]byte, header1Bytes)
-	copy(b, "\xffSMB")
+	b := append([]byte("\xffSMB"), make([]byte, header1Bytes-4)...)
 	b[4] = command
 	if response {
 		b[9] = flag1Response
