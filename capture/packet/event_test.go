@@ -218,6 +218,17 @@ func TestEveryEventIsRaised(t *testing.T) {
 	}
 }
 
+// TestSessionsBeginQuietly: the control protocols of a PPPoE session are no oddity, whichever they are.
+func TestSessionsBeginQuietly(t *testing.T) {
+	for _, proto := range []uint16{0xc021, 0x8021, 0x8057, 0x80fd, 0xc223} {
+		frame := ether(0x8864, 0x11, 0, 0, 1, 0, 6, byte(proto>>8), byte(proto), 1, 1, 0, 4)
+		var p packet.Packet
+		if e := p.Decode(at, frame, len(frame), packet.LinkEthernet); e != packet.EventNone || !p.Events.Empty() {
+			t.Errorf("%04x: %v, %v", proto, e, p.Events)
+		}
+	}
+}
+
 func TestTunnelsTellWhereTheyCameFrom(t *testing.T) {
 	frame := packettest.Ethernet(0x0800, tcp4("in"))
 	for name, outer := range map[string][]byte{"vxlan": vxlan(frame...), "geneve": geneve(0x6558, frame...)} {

@@ -261,10 +261,11 @@ func (p *Packet) decodePPP(b []byte) Event {
 	} else if len(b) >= 4 && (b[0] == 0x0f || b[0] == 0x8f) && b[1] == 0 { // Cisco HDLC inside the PPP link type
 		return p.decodeCHDLC(b)
 	}
-	return p.decodePPPProto(b)
+	return p.decodePPPProto(b, false)
 }
 
-func (p *Packet) decodePPPProto(b []byte) Event {
+// decodePPPProto reads the protocol field and what follows; session tells that PPPoE carries it.
+func (p *Packet) decodePPPProto(b []byte, session bool) Event {
 	if len(b) < 2 {
 		return p.fail(EventPPPTooSmall)
 	}
@@ -293,9 +294,14 @@ func (p *Packet) decodePPPProto(b []byte) Event {
 		return p.decodeIPv6(rest)
 	case pppMPLS:
 		return p.decodeMPLS(rest)
-	case 0x0023, 0x0025, 0x0027, 0x0029, 0x002b, 0x002d, 0x0031, 0x0033, 0x0035, 0x0201, 0x0231, 0x0233, 0x0283, // OSI, XNS, DECnet, AppleTalk, IPX, VJ, bridging, …
-		0x8021, 0x8023, 0x8025, 0x8027, 0x8029, 0x802b, 0x8033, 0x8035, 0x8057, 0x8281, 0xc021, 0xc023, 0xc025, 0xc223: // their control protocols, LCP, PAP, LQM, CHAP
+	case 0x0023, 0x0025, 0x0027, 0x0029, 0x002b, 0x002d, 0x0031, 0x0033, 0x0035, 0x0201, 0x0231, 0x0233, 0x0283: // OSI, XNS, DECnet, AppleTalk, IPX, VJ, bridging, …
 		p.Events.Add(EventPPPUnsupported)
+		return EventNone
+	}
+	if proto >= 0x4000 && proto&1 == 1 { // RFC 1661 2: control protocols, LCP and its kin
+		if !session { // every PPPoE session begins with them
+			p.Events.Add(EventPPPUnsupported)
+		}
 		return EventNone
 	}
 	return p.fail(EventPPPWrongType)
@@ -314,7 +320,7 @@ func (p *Packet) decodePPPoE(b []byte) Event {
 	if n < len(b) {
 		b = b[:n]
 	}
-	return p.decodePPPProto(b)
+	return p.decodePPPProto(b, true)
 }
 
 // decodeDiscovery checks the discovery stage of RFC 2516: codes, and that the tags fill the length.
