@@ -77,7 +77,16 @@ func imap() Protocol {
 			Get: func(v *View, i int) (uint64, bool) { return uint64(v.Dir), i == 0 && len(imapMails(v)) > 0 },
 		}},
 		Frames: []Buffer{
-			imapLines(ToServer, func(t *imapproto.Transaction) [][]byte { return t.Requests }, "pdu"),
+			{Names: []string{"pdu"}, Dirs: Both, Multi: true, Grows: true, Ended: atOnce, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
+				list := imapOf(v).Requests
+				if v.Dir == flow.ToClient {
+					list = imapOf(v).Responses
+				}
+				if i >= len(list) {
+					return nil, false
+				}
+				return list[i], true
+			}},
 		},
 		Files:  Both,
 		Events: imapproto.Anomalies,

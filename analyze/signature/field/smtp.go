@@ -39,6 +39,13 @@ func smtp() Protocol {
 		Frames: []Buffer{
 			smtpLines("command_line", ToServer, func(t *smtpproto.Transaction) [][]byte { return t.Commands }),
 			smtpLines("response_line", ToClient, func(t *smtpproto.Transaction) [][]byte { return t.Replies }),
+			{Names: []string{"data"}, Dirs: ToServer, Need: Need{smtpproto.InHeader, 0}, Grows: true, Get: func(v *View, i int, _ []byte) ([]byte, bool) {
+				m := smtpOf(v).Mail
+				if m == nil || i > 0 {
+					return nil, false
+				}
+				return m.Raw, len(m.Raw) > 0
+			}},
 		},
 		Files:  ToServer,
 		Events: smtpproto.Anomalies,

@@ -4,9 +4,9 @@ import "bytes"
 
 // unBase64 decodes a base64 stream that comes in pieces.
 type unBase64 struct {
-	acc   uint32
-	n     int  // characters in acc
-	ended bool // padding was seen
+	acc uint32
+	n   int  // characters in acc
+	pad bool // one more "=" may follow
 }
 
 // base64Value maps a byte to its value, 64 for padding, 0xff for anything else. Never written.
@@ -28,12 +28,15 @@ func (d *unBase64) write(dst, b []byte) (out []byte, ok bool) {
 		v := base64Value[c]
 		switch {
 		case v < 64:
+			d.pad = false
 			d.acc = d.acc<<6 | uint32(v)
 			if d.n++; d.n == 4 {
 				dst = append(dst, byte(d.acc>>16), byte(d.acc>>8), byte(d.acc))
 				d.acc, d.n = 0, 0
 			}
 		case v == 64:
+			ok = ok && (d.n >= 2 || d.pad)
+			d.pad = d.n == 2
 			dst = d.flush(dst)
 		case c != ' ' && c != '\t' && c != '\r' && c != '\n':
 			ok = false
@@ -84,6 +87,7 @@ func (d *unQuoted) write(dst, b, end []byte) (out []byte, ok bool) {
 		}
 		if i+2 < len(b) {
 			if hi, lo := unhex(b[i+1]), unhex(b[i+2]); hi < 16 && lo < 16 {
+				ok = ok && b[i+1] < 'a' && b[i+2] < 'a' // RFC 2045 6.7: capital letters
 				dst = append(dst, hi<<4|lo)
 				i += 2
 				continue

@@ -55,6 +55,7 @@ type Mail struct {
 	// BodyMD5 is the MD5 of everything behind the header, in hexadecimal; nil until the mail is whole, and when bytes are missing.
 	BodyMD5 []byte
 	Body    []byte // the first bytes behind the header, as many as Options.KeepBody says
+	Raw     []byte // the first bytes of the mail, as many as Options.KeepRaw says
 	Over    bool   // no more will come
 	Lost    bool   // bytes are missing
 }

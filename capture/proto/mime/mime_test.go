@@ -176,6 +176,9 @@ http://x.example
 	if len(anomalies) > 0 {
 		t.Error(anomalies)
 	}
+	if _, list := read(crlf("Content-Transfer-Encoding: base64\nContent-Type: a/b\n\nQQ==\nQUI=\nQQ=\n=\nQUJD\n"), 1); len(list) > 0 {
+		t.Error(list)
+	}
 }
 
 func TestAnomalies(t *testing.T) {
@@ -188,6 +191,8 @@ func TestAnomalies(t *testing.T) {
 	}
 	part := "Content-Transfer-Encoding: base64\nContent-Type: application/x\n\n"
 	f("mime_invalid_base64", part+"aGVs*bG8=\n")
+	f("mime_invalid_base64", part+"QQ===\n")
+	f("mime_invalid_qp", "Content-Transfer-Encoding: quoted-printable\n\na=c3b\n")
 	f("mime_long_enc_line", part+strings.Repeat("QUJD", 20)+"\n")
 	f("mime_invalid_qp", "Content-Transfer-Encoding: quoted-printable\n\na=ZZb\n")
 	f("mime_long_line", "A: b\n\n"+long(999)+"\n")

@@ -16,6 +16,7 @@ type Options struct {
 	// Anomaly takes the names of oddities, those of Suricata's smtp events; nil means that nobody listens.
 	Anomaly  func(name string)
 	KeepBody int // bytes of the body to keep in Mail.Body
+	KeepRaw  int // bytes of the mail to keep in Mail.Raw
 }
 
 // place is where a Reader stands.
@@ -140,16 +141,18 @@ func (r *Reader) Line(b, end []byte) {
 func (r *Reader) count(b, end []byte) {
 	m := r.mail
 	m.Size += uint64(len(b) + len(end))
+	m.Raw = keep(keep(m.Raw, b, r.opts.KeepRaw), end, r.opts.KeepRaw)
 	if !m.HeaderDone {
 		return
 	}
 	r.sum.Write(b)   //nolint:errcheck // hash.Hash never fails
 	r.sum.Write(end) //nolint:errcheck // the same
-	if room := r.opts.KeepBody - len(m.Body); room > 0 {
-		m.Body = append(m.Body, b[:min(room, len(b))]...)
-		room = r.opts.KeepBody - len(m.Body)
-		m.Body = append(m.Body, end[:min(room, len(end))]...)
-	}
+	m.Body = keep(keep(m.Body, b, r.opts.KeepBody), end, r.opts.KeepBody)
+}
+
+// keep appends as much of b as leaves dst at most limit bytes long.
+func keep(dst, b []byte, limit int) []byte {
+	return append(dst, b[:min(len(b), max(limit-len(dst), 0))]...)
 }
 
 // headerLine takes a line of a header; an empty one ends it.

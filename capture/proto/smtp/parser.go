@@ -19,6 +19,7 @@ const (
 	linesKeptMax    = 64
 	lineKeptMax     = 512
 	mailPieceMax    = 8 << 10
+	rawKeptMax      = 16 << 10 // of a mail as sent, for frames
 	bdatBytesMax    = 1 << 32
 	credentialsMax  = 4096
 	userNameMax     = 256
@@ -242,6 +243,7 @@ func (p *Parser) startMail() {
 		p.mail = mime.NewReader(mime.Options{
 			File:    func(name []byte) *file.File { return p.c.NewFile(flow.ToServer, name) },
 			Anomaly: t.Anomaly,
+			KeepRaw: rawKeptMax,
 		})
 		t.Mail = p.mail.Mail()
 		p.start = true
