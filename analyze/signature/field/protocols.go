@@ -39,6 +39,8 @@ func Protocols() []Protocol {
 		tns(),
 		redis(),
 		mongodb(),
+		enip(),
+		bitTorrentDHT(),
 		nfs(),
 	}
 	for i := range list {

@@ -5,8 +5,10 @@ import (
 	"fengsui/capture/proto"
 	"fengsui/capture/proto/dcerpc"
 	"fengsui/capture/proto/dhcp"
+	"fengsui/capture/proto/dht"
 	"fengsui/capture/proto/dnp3"
 	"fengsui/capture/proto/dns"
+	"fengsui/capture/proto/enip"
 	"fengsui/capture/proto/ftp"
 	"fengsui/capture/proto/http"
 	"fengsui/capture/proto/http2"
@@ -72,6 +74,7 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppMQTT, TCP: true, Recognise: mqtt.Recognise, New: mqtt.New},
 		{App: flow.AppModbus, TCP: true, Recognise: modbus.Recognise, New: modbus.New},
 		{App: flow.AppDNP3, TCP: true, Recognise: dnp3.Recognise, New: dnp3.New},
+		{App: flow.AppENIP, TCP: true, UDP: true, Recognise: enip.Recognise, New: enip.New},
 		{App: flow.AppMySQL, TCP: true, Recognise: mysql.Recognise, New: mysql.New},
 		{App: flow.AppPgSQL, TCP: true, Recognise: pgsql.Recognise, New: pgsql.New},
 		{App: flow.AppMSSQL, TCP: true, Recognise: mssql.Recognise, New: mssql.New},
@@ -90,6 +93,6 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppIKE, UDP: true, Recognise: ike.Recognise, New: ike.New},
 		{App: flow.AppQUIC, UDP: true, Recognise: quic.Recognise, New: quic.New},
 		{App: flow.AppWebSocket, TCP: true, Recognise: websocket.Recognise, New: websocket.New, NewExpected: websocket.NewExpected},
-		{App: flow.AppBitTorrentDHT, UDP: true, Recognise: known.DHT},
+		{App: flow.AppBitTorrentDHT, UDP: true, Recognise: dht.Recognise, New: dht.New},
 	}
 }

@@ -1,10 +1,14 @@
 package tftp
 
 import (
+	"encoding/binary"
+	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
 	"fengsui/capture/flow"
+	"fengsui/capture/packettest"
 	"fengsui/capture/proto"
 	"fengsui/capture/proto/prototest"
 )
@@ -49,6 +53,36 @@ func TestRecognise(t *testing.T) {
 	f("\x00\x01file\x00binary\x00", proto.No)
 	f("\x00\x03\x00\x01data.....", proto.No)
 	f("", proto.No)
+}
+
+// TestCaptureFile writes testdata/tftp.pcap when it is absent: a read the server answers from a port of its own, a write it
+// refuses.
+func TestCaptureFile(t *testing.T) {
+	const name = "testdata/tftp.pcap"
+	c := packettest.NewCapture()
+	client, server, own := netip.MustParseAddrPort("192.168.1.10:50000"), netip.MustParseAddrPort("192.168.1.2:69"), netip.MustParseAddrPort("192.168.1.2:40001")
+	c.UDP(client, server, []byte(read))
+	c.UDP(own, client, []byte("\x00\x06blksize\x001428\x00tsize\x009\x00"))
+	c.UDP(client, own, []byte("\x00\x04\x00\x00"))
+	c.UDP(own, client, []byte("\x00\x03\x00\x01some data"))
+	c.UDP(client, own, []byte("\x00\x04\x00\x01"))
+	client = netip.MustParseAddrPort("192.168.1.10:50001")
+	c.UDP(client, server, []byte("\x00\x02etc/startup-config\x00netascii\x00"))
+	c.UDP(server, client, []byte("\x00\x05\x00\x02Access violation\x00"))
+	want := c.Pcap(binary.LittleEndian, false)
+	got, err := os.ReadFile(name)
+	if os.IsNotExist(err) {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if err != nil || string(got) != string(want) {
+		t.Errorf("%s is not what the test builds (%v); remove it to have it written anew", name, err)
+	}
 }
 
 func FuzzParser(f *testing.F) {
