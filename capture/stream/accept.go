@@ -27,16 +27,21 @@ func (a *Assembler) data(s *Session, p *packet.Packet, dir Direction) bool {
 	off, ack := x.offset(t.Seq), y.offset(t.Ack)
 	if !s.ackFits(y, ack) {
 		Note(p, EventPacketInvalidAck)
-		Note(p, invalidAckEvent(s.State))
+		Note(p, invalidAckEvent(s.State, t.Flags&packet.FIN != 0))
 		return false
 	}
 	n := int64(len(p.Payload))
 	if !s.seqFits(x, off, n) {
-		Note(p, EventEstOutOfWindow)
+		Note(p, outOfWindowEvent(s.State, t.Flags&packet.FIN != 0))
 		return false
 	}
 	if n > 0 && off+n <= min(x.acked, x.next) {
-		Note(p, EventEstBeforeLastAck)
+		Note(p, EventSpuriousRetransmission)
+		if s.State == StateCloseWait {
+			Note(p, EventCloseWaitBeforeLastAck)
+		} else {
+			Note(p, EventEstBeforeLastAck)
+		}
 	}
 	if s.Async {
 		x.acked = max(x.acked, min(off, x.next))
@@ -96,7 +101,7 @@ func (s *Session) seqFits(x *side, off, n int64) bool {
 	return off+n <= upper
 }
 
-func invalidAckEvent(st State) Event {
+func invalidAckEvent(st State, fin bool) Event {
 	switch st {
 	case StateCloseWait:
 		return EventCloseWaitInvalidAck
@@ -106,10 +111,46 @@ func invalidAckEvent(st State) Event {
 		return EventLastAckInvalidAck
 	case StateTimeWait:
 		return EventTimeWaitInvalidAck
-	case StateFinWait1, StateFinWait2:
+	case StateFinWait1:
+		return EventFin1InvalidAck
+	case StateFinWait2:
+		return EventFin2InvalidAck
+	}
+	if fin {
 		return EventFinInvalidAck
 	}
 	return EventEstInvalidAck
+}
+
+// outOfWindowEvent names, by state, a segment beyond what its receiver accepts.
+func outOfWindowEvent(st State, fin bool) Event {
+	switch st {
+	case StateFinWait1:
+		if fin {
+			return EventFin1FinWrongSeq
+		}
+		return EventFin1AckWrongSeq
+	case StateFinWait2:
+		if fin {
+			return EventFinWrongSeq
+		}
+		return EventFin2AckWrongSeq
+	case StateCloseWait:
+		if fin {
+			return EventCloseWaitFinOutOfWindow
+		}
+		return EventCloseWaitAckOutOfWindow
+	case StateClosing:
+		return EventClosingAckWrongSeq
+	case StateLastAck:
+		return EventLastAckAckWrongSeq
+	case StateTimeWait:
+		return EventTimeWaitAckWrongSeq
+	}
+	if fin {
+		return EventFinOutOfWindow
+	}
+	return EventEstOutOfWindow
 }
 
 // takeAck notes what x's packet says about y's bytes.

@@ -53,6 +53,24 @@ const (
 	EventDepthReached
 	EventUrgentDropped
 	EventRSTInject
+	EventFinSyn
+	EventSynAckTFOIgnored
+	EventSynAck4WHSWrongAck
+	EventSynAck4WHSWrongSyn
+	Event4WHSWrongSeq
+	Event4WHSInvalidAck
+	EventSpuriousRetransmission
+	EventCloseWaitBeforeLastAck
+	EventCloseWaitAckOutOfWindow
+	EventCloseWaitFinOutOfWindow
+	EventClosingAckWrongSeq
+	EventFin1AckWrongSeq
+	EventFin1FinWrongSeq
+	EventFin1InvalidAck
+	EventFin2AckWrongSeq
+	EventFin2InvalidAck
+	EventLastAckAckWrongSeq
+	EventTimeWaitAckWrongSeq
 	EventCount // not an event: how many there are
 )
 
@@ -77,6 +95,13 @@ var eventNames = [EventCount]string{
 	EventBadWindowUpdate: "pkt_bad_window_update", EventRetransmission: "pkt_retransmission", EventNoSegment: "reassembly_no_segment",
 	EventGap: "reassembly_seq_gap", EventOverlapDifferent: "reassembly_overlap_different_data", EventDepthReached: "reassembly_depth_reached",
 	EventUrgentDropped: "reassembly_urgent_oob_limit_reached", EventRSTInject: "suspected_rst_inject",
+	EventFinSyn: "fin_syn", EventSynAckTFOIgnored: "3whs_synack_tfo_data_ignored", EventSynAck4WHSWrongAck: "4whs_synack_with_wrong_ack",
+	EventSynAck4WHSWrongSyn: "4whs_synack_with_wrong_syn", Event4WHSWrongSeq: "4whs_wrong_seq", Event4WHSInvalidAck: "4whs_invalid_ack",
+	EventSpuriousRetransmission: "pkt_spurious_retransmission", EventCloseWaitBeforeLastAck: "closewait_pkt_before_last_ack",
+	EventCloseWaitAckOutOfWindow: "closewait_ack_out_of_window", EventCloseWaitFinOutOfWindow: "closewait_fin_out_of_window",
+	EventClosingAckWrongSeq: "closing_ack_wrong_seq", EventFin1AckWrongSeq: "fin1_ack_wrong_seq", EventFin1FinWrongSeq: "fin1_fin_wrong_seq",
+	EventFin1InvalidAck: "fin1_invalid_ack", EventFin2AckWrongSeq: "fin2_ack_wrong_seq", EventFin2InvalidAck: "fin2_invalid_ack",
+	EventLastAckAckWrongSeq: "lastack_ack_wrong_seq", EventTimeWaitAckWrongSeq: "timewait_ack_wrong_seq",
 }
 
 // String returns the event's name.

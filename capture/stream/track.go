@@ -23,6 +23,9 @@ func (a *Assembler) step(s *Session, p *packet.Packet, dir Direction) bool {
 	if f&packet.ACK == 0 && p.TCP.Ack != 0 && f&packet.SYN == 0 && f&packet.RST == 0 {
 		Note(p, EventPacketBrokenAck)
 	}
+	if f&(packet.SYN|packet.FIN) == packet.SYN|packet.FIN {
+		Note(p, EventFinSyn)
+	}
 	switch s.State {
 	case StateNone:
 		return a.open(s, p, dir)
@@ -189,12 +192,15 @@ func (a *Assembler) synAck(s *Session, p *packet.Packet, dir Direction) bool {
 	t := &p.TCP
 	x, y := &s.side[dir], &s.side[dir.Other()]
 	if dir == packet.ToServer {
+		if s.State == StateSynSent && x.known && y.known { // the fourth packet of a simultaneous open
+			return s.fourthPacket(p, x, y)
+		}
 		if s.State == StateSynSent {
 			Note(p, EventSynAckWrongDir)
 		} else {
 			Note(p, EventSynAckToServer)
 		}
-		return s.State == StateSynSent && x.known && y.known && t.Seq == x.isn // the fourth packet of a simultaneous open
+		return false
 	}
 	first := y.isn + 1
 	if t.Ack != first && t.Ack != first+uint32(s.synData) {
@@ -220,6 +226,7 @@ func (a *Assembler) synAck(s *Session, p *packet.Packet, dir Direction) bool {
 	}
 	s.State = StateSynRecv
 	if t.Ack == first && s.synData > 0 {
+		Note(p, EventSynAckTFOIgnored)
 		a.dropSynPayload(s)
 	}
 	s.TFO = s.synData > 0
@@ -234,10 +241,41 @@ func (a *Assembler) synAck(s *Session, p *packet.Packet, dir Direction) bool {
 	return true
 }
 
+// fourthPacket checks the client's SYN/ACK of a simultaneous open.
+func (s *Session) fourthPacket(p *packet.Packet, x, y *side) bool {
+	switch {
+	case p.TCP.Ack != y.isn+1:
+		Note(p, EventSynAck4WHSWrongAck)
+	case p.TCP.Seq != x.isn:
+		Note(p, EventSynAck4WHSWrongSyn)
+	default:
+		return true
+	}
+	return false
+}
+
+// fifthPacket ends a simultaneous open: the server's ACK of the client's SYN/ACK.
+func (a *Assembler) fifthPacket(s *Session, p *packet.Packet, x, y *side, dir Direction) bool {
+	ack := y.offset(p.TCP.Ack)
+	switch {
+	case x.offset(p.TCP.Seq) != 0:
+		Note(p, Event4WHSWrongSeq)
+		return false
+	case ack < 0 || ack > y.next:
+		Note(p, Event4WHSInvalidAck)
+		return false
+	}
+	s.State = StateEstablished
+	return a.data(s, p, dir)
+}
+
 // asyncStart handles data or an ACK while only the client's SYN is known.
 func (a *Assembler) asyncStart(s *Session, p *packet.Packet, dir Direction) bool {
 	t := &p.TCP
 	x, y := &s.side[dir], &s.side[dir.Other()]
+	if dir == packet.ToClient && x.known && y.known {
+		return a.fifthPacket(s, p, x, y, dir)
+	}
 	if !a.cfg.AsyncOneway || dir != packet.ToServer {
 		return false
 	}
