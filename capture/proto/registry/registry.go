@@ -15,7 +15,6 @@ import (
 	"fengsui/capture/proto/ike"
 	"fengsui/capture/proto/imap"
 	"fengsui/capture/proto/irc"
-	"fengsui/capture/proto/known"
 	"fengsui/capture/proto/krb5"
 	"fengsui/capture/proto/ldap"
 	"fengsui/capture/proto/modbus"
@@ -57,7 +56,6 @@ func Protocols(l Limits) []proto.Protocol {
 		{App: flow.AppDNS, TCP: true, UDP: true, Recognise: dns.RecogniseDNS, New: dns.New},
 		{App: flow.AppMDNS, UDP: true, Recognise: dns.RecogniseMDNS, New: dns.NewMDNS},
 
-		// Recognised only.
 		{App: flow.AppSSH, TCP: true, Recognise: ssh.Recognise, New: ssh.New},
 		{App: flow.AppSMB, TCP: true, Recognise: smb.Recognise, New: smb.New},
 		{App: flow.AppHTTP2, TCP: true, Recognise: http2.Recognise, New: http2.New(l.HTTP), NewExpected: http2.NewExpected(l.HTTP)},
