@@ -25,7 +25,9 @@ func parseChain(b []byte) []Certificate {
 			break
 		}
 		c := Certificate{DER: bytes.Clone(der)}
-		c.parse()
+		if len(chain) < chainRead {
+			c.parse()
+		}
 		chain = append(chain, c)
 	}
 	return chain

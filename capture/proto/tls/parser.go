@@ -25,6 +25,7 @@ const (
 	recordBytesMax   = 18432
 	messageBytesMax  = 128 << 10
 	chainMax         = 16
+	chainRead        = 2 // certificates of a chain whose fields are read; of the others the bytes are kept
 	extensionsMax    = 256
 	ciphersMax       = 1024
 	altNamesMax      = 100

@@ -79,7 +79,8 @@ type Transaction struct {
 	Server ServerHello
 	// Version is the negotiated version, or the record version while it is not known: 0x0300 … 0x0304, 0x0002 for SSLv2.
 	Version uint16
-	// Chain is by flow.Direction: certificates the client sent, certificates the server sent, leaf first.
+	// Chain is by flow.Direction: certificates the client sent, certificates the server sent, leaf first. The fields of the
+	// first two are read, of the others there is DER.
 	Chain [2][]Certificate
 	// Resumed: the session was resumed (same non-empty session ID, or no certificate before encryption, TLS <= 1.2).
 	Resumed bool
