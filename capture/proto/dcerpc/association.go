@@ -14,6 +14,7 @@ type Association struct {
 	interfaces []Interface
 	calls      []*Call // not answered, oldest first
 	rest       [2][]byte
+	held       int // bytes of stub data of calls
 	// Malformed counts PDUs that could not be read.
 	Malformed uint64
 }
@@ -136,7 +137,7 @@ func (a *Association) PDU(dir flow.Direction, b []byte, visit Visitor) {
 func (a *Association) begin(h *header) *Call {
 	call := &Call{ID: h.call, Version: versionMajor}
 	if len(a.calls) >= callsMax {
-		a.calls = append(a.calls[:0], a.calls[1:]...)
+		a.forget(a.calls[0])
 	}
 	a.calls = append(a.calls, call)
 	return call
@@ -155,6 +156,7 @@ func (a *Association) find(id uint32) *Call {
 func (a *Association) forget(call *Call) {
 	for i, c := range a.calls {
 		if c == call {
+			a.held -= c.kept()
 			a.calls = append(a.calls[:i], a.calls[i+1:]...)
 			return
 		}
@@ -206,7 +208,7 @@ func (a *Association) request(dir flow.Direction, h *header, b []byte, visit Vis
 	s := &call.Sides[dir]
 	var body []byte
 	body, s.AuthType, s.AuthLevel = h.trailer(b, fixed)
-	s.add(body)
+	s.add(body, &a.held)
 	a.tell(call, dir, h, fresh, visit)
 }
 
@@ -220,7 +222,7 @@ func (a *Association) response(dir flow.Direction, h *header, b []byte, visit Vi
 	}
 	var body []byte
 	body, s.AuthType, s.AuthLevel = h.trailer(b, fixed)
-	s.add(body)
+	s.add(body, &a.held)
 	a.tell(call, dir, h, fresh, visit)
 }
 

@@ -61,13 +61,17 @@ func (c *Call) IsRequest() bool {
 		!c.Sides[flow.ToServer].Seen && (c.Sides[flow.ToClient].Kind == Response || c.Sides[flow.ToClient].Kind == Fault)
 }
 
-// add takes a fragment's stub data.
-func (s *Side) add(b []byte) {
+// add takes a fragment's stub data. held counts what all open calls keep.
+func (s *Side) add(b []byte, held *int) {
 	s.StubBytes += len(b)
-	if room := StubMax - len(s.Stub); room > 0 {
-		s.Stub = append(s.Stub, b[:min(room, len(b))]...)
+	if room := min(StubMax-len(s.Stub), heldMax-*held, len(b)); room > 0 {
+		s.Stub = append(s.Stub, b[:room]...)
+		*held += room
 	}
 }
+
+// kept is how many bytes of stub data a call keeps.
+func (c *Call) kept() int { return len(c.Sides[0].Stub) + len(c.Sides[1].Stub) }
 
 // note takes what the header of a fragment says.
 func (s *Side) note(h *header) {

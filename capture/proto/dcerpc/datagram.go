@@ -35,14 +35,17 @@ func (p *Parser) packet(c *proto.Context, dir flow.Direction, b []byte) {
 		return
 	}
 	activity, sequence := readUUID(b[40:], little), o.Uint32(b[64:])
+	if p.answered(activity, sequence) {
+		return // sent again
+	}
 	var t *Transaction
-	for _, u := range p.udp {
+	for _, u := range p.open {
 		if u.Call.Activity == activity && u.Call.Sequence == sequence {
 			t = u
 		}
 	}
 	if t != nil && t.Call.Sides[dir].Done {
-		return // sent again
+		return
 	}
 	if t == nil {
 		t = p.call(c, activity, sequence)
@@ -65,12 +68,33 @@ func (p *Parser) packet(c *proto.Context, dir flow.Direction, b []byte) {
 	if (kind == Fault || kind == Reject) && len(body) >= 4 {
 		t.Call.Status = o.Uint32(body)
 	}
-	s.add(body)
+	s.add(body, &p.a.held)
 	t.Touch(dir)
 	if dir == flow.ToClient && s.Done {
 		t.end(flow.ToServer)
+		p.a.held -= t.Call.kept()
 		p.release(t)
+		if len(p.done) >= callsMax {
+			p.done = append(p.done[:0], p.done[1:]...)
+		}
+		p.done = append(p.done, exchange{activity, sequence})
 	}
+}
+
+// exchange names a connectionless call.
+type exchange struct {
+	activity UUID
+	sequence uint32
+}
+
+// answered tells whether a call was answered in full.
+func (p *Parser) answered(activity UUID, sequence uint32) bool {
+	for _, x := range p.done {
+		if x.activity == activity && x.sequence == sequence {
+			return true
+		}
+	}
+	return false
 }
 
 // call begins a connectionless call and remembers it; the oldest beyond the limit is not waited for any more.
@@ -78,9 +102,5 @@ func (p *Parser) call(c *proto.Context, activity UUID, sequence uint32) *Transac
 	t := &Transaction{Call: &Call{ID: sequence, Version: datagramMajor, Activity: activity, Sequence: sequence}, UDP: true}
 	c.Begin(t)
 	p.hold(t)
-	if len(p.udp) >= callsMax {
-		p.udp = append(p.udp[:0], p.udp[1:]...)
-	}
-	p.udp = append(p.udp, t)
 	return t
 }

@@ -161,6 +161,28 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestHeld opens many calls with much stub data and answers none.
+func TestHeld(t *testing.T) {
+	o := binary.LittleEndian
+	var a Association
+	calls := map[*Call]bool{}
+	visit := func(c *Call, _ flow.Direction, _ bool) { calls[c] = true }
+	long := strings.Repeat("A", 60000)
+	for i := range uint32(100) {
+		a.Feed(flow.ToServer, request(o, 1, i, 0, 1, long), visit)
+		a.Feed(flow.ToServer, request(o, 2, i, 0, 1, long), visit)
+		if a.held > heldMax {
+			t.Fatalf("%d bytes held", a.held)
+		}
+	}
+	for i := range uint32(100) {
+		a.Feed(flow.ToClient, response(o, i, "x"), visit)
+	}
+	if len(calls) < 100 || a.held != 0 || len(a.calls) != 0 {
+		t.Errorf("%d calls seen, %d bytes and %d calls held at the end", len(calls), a.held, len(a.calls))
+	}
+}
+
 func TestGap(t *testing.T) {
 	o := binary.LittleEndian
 	d := prototest.New(New(false))

@@ -9,7 +9,7 @@
 // Both byte orders are read; Call.Little tells which one a side uses, for rules that read numbers as the sender wrote them.
 //
 // Limits of an association: 64 presentation contexts, 64 calls waiting for an answer (the oldest is let go), StubMax bytes
-// of stub data kept for a direction of a call (the rest is counted), fragments as long as their 16-bit length says. After a
+// of stub data kept for a direction of a call and 1 MiB for all open calls (the rest is counted), fragments as long as their 16-bit length says. After a
 // gap a direction looks for the next plausible header at the start of a segment.
 //
 // Not read: the stub data's contents (NDR), security contexts, and the authentication tokens beyond their type and level.

@@ -13,7 +13,7 @@ type Parser struct {
 	datagram bool
 	a        Association
 	open     []*Transaction // a side is missing
-	udp      []*Transaction
+	done     []exchange     // answered, connectionless
 	lost     [2]bool
 }
 
@@ -83,6 +83,9 @@ func (p *Parser) hold(t *Transaction) {
 	if len(p.open) >= callsMax {
 		old := p.open[0]
 		p.open = append(p.open[:0], p.open[1:]...)
+		if old.UDP {
+			p.a.held -= old.Call.kept()
+		}
 		old.end(flow.ToServer)
 		old.end(flow.ToClient)
 	}

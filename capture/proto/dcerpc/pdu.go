@@ -65,6 +65,9 @@ const (
 // StubMax is how many bytes of stub data are kept for a direction of a call.
 const StubMax = 128 << 10
 
+// heldMax is how many bytes of stub data all open calls of an association keep.
+const heldMax = 1 << 20
+
 // UUID is an interface or object identifier in the order it is written as text.
 type UUID [16]byte
 

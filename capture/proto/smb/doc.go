@@ -10,7 +10,7 @@
 // Not read: what is encrypted ([MS-SMB2] 2.2.41) or compressed (2.2.42): the flow says so and the records are passed over;
 // directory listings; the data of transactions other than pipes, renames and deletions.
 //
-// Limits of a flow: 256 requests waiting for their response, 256 open handles, 64 trees (the oldest is forgotten beyond
+// Limits of a flow: 256 requests waiting for their response, 256 open handles, 64 trees, 16 pipes with calls (the oldest is forgotten beyond
 // them; a file then ends truncated); names 4 KiB; commands are looked at as a whole up to 128 KiB; file data that comes out
 // of order waits in at most 64 pieces and 4 MiB a file, 16 MiB a flow. A file keeps what package file keeps.
 //
@@ -27,6 +27,7 @@ const (
 	pendingMax   = 256
 	handlesMax   = 256
 	treesMax     = 64
+	pipesMax     = 16
 	nameMax      = 4 << 10
 	dialectsMax  = 64
 	wholeMax     = 128 << 10 // a command is waited for as a whole up to this size
@@ -41,5 +42,6 @@ var Anomalies = []string{
 	"malformed_data", "malformed_ntlmssp_request", "malformed_ntlmssp_response", "negotiate_malformed_dialects", "file_overlap",
 	"response_to_server", "request_to_client", "read_request_too_large", "read_response_too_large", "write_request_too_large",
 	"negotiate_max_read_size_too_large", "negotiate_max_write_size_too_large", "read_queue_size_exceeded", "read_queue_cnt_exceeded",
-	"write_queue_size_exceeded", "write_queue_cnt_exceeded", "internal_error", "record_overflow", "duplicate_negotiate", "negotiate_malformed_request",
+	"write_queue_size_exceeded", "write_queue_cnt_exceeded", "record_overflow", "duplicate_negotiate",
+	"internal_error", // known to rules, never raised here
 }

@@ -67,6 +67,7 @@ func (p *Parser) describe2(c *proto.Context, r *request, m *header2, b []byte) {
 	t, body := r.tx, b[header2Bytes:]
 	switch m.command {
 	case cmd2Negotiate:
+		p.negotiation(t, 2)
 		t.ClientGUID, t.HasClient = guid(body[12:28]), true
 		n := int(le.Uint16(body[2:]))
 		if 36+2*n > len(body) || n == 0 {
@@ -105,6 +106,14 @@ func (p *Parser) describe2(c *proto.Context, r *request, m *header2, b []byte) {
 		}
 		p.named(t, r.h)
 	}
+}
+
+// negotiation notes that a client negotiates; once for each version is enough.
+func (p *Parser) negotiation(t *Transaction, version uint8) {
+	if p.negotiated&version != 0 {
+		t.Anomaly("duplicate_negotiate")
+	}
+	p.negotiated |= version
 }
 
 // named gives a transaction the name of the handle it works on.

@@ -223,6 +223,7 @@ func (p *Parser) describe1(r *request, m *header1, k block, msg []byte) {
 	}
 	switch k.command {
 	case cmd1Negotiate:
+		p.negotiation(t, 1)
 		p.dialects = nil
 		for b := k.bytes; len(b) > 0 && len(p.dialects) < dialectsMax; {
 			s, next := zeroText(b, 1, false)

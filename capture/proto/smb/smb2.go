@@ -79,6 +79,8 @@ func (p *Parser) message2(c *proto.Context, dir flow.Direction, b []byte) int {
 	size := h.left
 	if m.next >= header2Bytes && int64(m.next) <= int64(h.left) {
 		size = int(m.next)
+	} else if m.next != 0 && len(b) >= min(size, wholeMax) {
+		p.odd(c, dir, "record_overflow")
 	}
 	response := m.flags&flag2Response != 0
 	switch {

@@ -34,9 +34,7 @@ func nbss(messages ...[]byte) []byte {
 
 // two writes a message of SMB 2.
 func two(command uint16, response bool, id uint64, tree uint32, status uint32, body []byte) []byte {
-	b := make([]byte, header2Bytes)
-	copy(b, "\xfeSMB")
-	b[4] = 64
+	b := append([]byte("\xfeSMB\x40"), make([]byte, header2Bytes-5)...)
 	app.PutUint32(b[8:], status)
 	app.PutUint16(b[12:], command)
 	if response {
@@ -263,8 +261,7 @@ func TestRenameAndDelete(t *testing.T) {
 
 // token writes an NTLMSSP authenticate message.
 func token(domain, user, host string) []byte {
-	b := make([]byte, 72)
-	copy(b, "NTLMSSP\x00\x03")
+	b := append([]byte("NTLMSSP\x00\x03"), make([]byte, 63)...)
 	app.PutUint32(b[60:], ntlmUnicode|ntlmVersion)
 	copy(b[64:], "\x0a\x00\x61\x4a\x00\x00\x00\x0f")
 	for i, s := range []string{domain, user, host} {
@@ -367,6 +364,32 @@ func TestNegotiate(t *testing.T) {
 	}
 	if e := d.Live.List[2].(*Transaction); !e.Encrypted || len(d.Live.List) != 3 {
 		t.Errorf("%+v", e)
+	}
+}
+
+func TestOdd(t *testing.T) {
+	d := prototest.New(New(false))
+	again := nbss(two(cmd2Negotiate, false, 1, 0, 0, append(body(36, func(b []byte) { app.PutUint16(b[2:], 9) }), 2, 2)))
+	d.Feed(flow.ToServer, again)
+	d.Feed(flow.ToServer, again)
+	beyond := treeConnect(3, `\\h\s`)
+	app.PutUint32(beyond[nbssBytes+20:], 4000)
+	d.Feed(flow.ToServer, beyond)
+	d.Feed(flow.ToServer, nbss(two(cmd2TreeConnect, false, 4, 0, 0, []byte{9, 0})))
+	d.Feed(flow.ToServer, nbss([]byte("what is this")))
+	d.Feed(flow.ToServer, nbss(two(cmd2Read, false, 5, 5, 0, read(0, 7, 64<<20))))
+	js := d.JSON()
+	for _, name := range []string{"duplicate_negotiate", "negotiate_malformed_dialects", "record_overflow", "malformed_data", "read_request_too_large"} {
+		if !strings.Contains(js, name) {
+			t.Errorf("%s is missing in\n%s", name, js)
+		}
+	}
+	for _, tx := range d.Live.List {
+		for _, a := range tx.Base().Anomalies {
+			if !slices.Contains(Anomalies, a) {
+				t.Errorf("%s is not listed", a)
+			}
+		}
 	}
 }
 

@@ -46,18 +46,20 @@ type request struct {
 
 // Parser reads one flow. It implements proto.Parser.
 type Parser struct {
-	half      [2]half
-	pending   []*request
-	handles   []*handle
-	trees     []*tree
-	dialect   string
-	dialects  []string
-	maxRead   uint32
-	maxWrite  uint32
-	pool      pieces.Pool // bytes that wait for their place in files
-	encrypted *Transaction
-	calls     []*Transaction // in pipes, not answered
-	last      *request       // the compound's last request with a handle, or create
+	half       [2]half
+	pending    []*request
+	handles    []*handle
+	trees      []*tree
+	pipes      []*handle // that have carried calls
+	dialect    string
+	dialects   []string
+	negotiated uint8 // versions, as bits
+	maxRead    uint32
+	maxWrite   uint32
+	pool       pieces.Pool // bytes that wait for their place in files
+	encrypted  *Transaction
+	calls      []*Transaction // in pipes, not answered
+	last       *request       // the compound's last request with a handle, or create
 }
 
 var _ proto.Parser = (*Parser)(nil)
@@ -202,7 +204,19 @@ func (p *Parser) closed(id [16]byte) {
 	for i := len(p.handles) - 1; i >= 0; i-- {
 		if p.handles[i].id == id {
 			p.handles[i].close(true)
+			p.unpipe(p.handles[i])
 			p.handles = append(p.handles[:i], p.handles[i+1:]...)
+			return
+		}
+	}
+}
+
+// unpipe forgets the calls of a pipe.
+func (p *Parser) unpipe(h *handle) {
+	h.rpc = nil
+	for i, o := range p.pipes {
+		if o == h {
+			p.pipes = append(p.pipes[:i], p.pipes[i+1:]...)
 			return
 		}
 	}
@@ -216,6 +230,10 @@ func (p *Parser) rpc(c *proto.Context, h *handle, dir flow.Direction, r *request
 			return nil, false
 		}
 		h.rpc = &dcerpc.Association{}
+		p.pipes = append(p.pipes, h)
+		if len(p.pipes) > pipesMax {
+			p.unpipe(p.pipes[0])
+		}
 	}
 	var last *Transaction
 	ok := h.rpc.Feed(dir, b, func(call *dcerpc.Call, dir flow.Direction, fresh bool) {

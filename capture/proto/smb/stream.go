@@ -139,13 +139,16 @@ func (h *half) take(n int) int {
 }
 
 // malformed notes that a record could not be read, with a transaction of its own.
-func (p *Parser) malformed(c *proto.Context, dir flow.Direction) {
+func (p *Parser) malformed(c *proto.Context, dir flow.Direction) { p.odd(c, dir, "malformed_data") }
+
+// odd makes a transaction that only carries an anomaly.
+func (p *Parser) odd(c *proto.Context, dir flow.Direction, anomaly string) {
 	t := &Transaction{Version: 1, Dialect: p.dialect}
 	if p.maxRead > 0 {
 		t.Version = 2
 	}
 	t.OneSide, t.Only = true, dir
-	t.Anomaly("malformed_data")
+	t.Anomaly(anomaly)
 	c.Begin(t)
 	t.advance(dir, Done)
 	t.progress[dir.Other()] = Done
