@@ -164,10 +164,12 @@ var protocols = []shown{
 	{
 		app: "mssql", title: "Microsoft SQL Server (TDS)", capture: "pcaps/ndpi-mssql_tds.pcap",
 		limits: "statement 4 KiB in events; passwords never in events",
+		tshark: &second{filter: "(tds.type == 1 || tds.type == 3) && tds.status.eom == 1", what: "requests"},
 	},
 	{
 		app: "tns", title: "Oracle TNS", capture: "pcaps/ndpi-oracle12.pcapng",
 		limits: "statement 4 KiB in events",
+		tshark: &second{filter: "tns.type == 2", what: "accepted connections", ours: equals(event.DBOperation, "CONNECT")},
 	},
 	{
 		app: "imap", title: "IMAP, mails as MIME", capture: "pcaps/ndpi-imap.pcap",
@@ -177,9 +179,26 @@ var protocols = []shown{
 	{
 		app: "redis", title: "Redis (RESP2, RESP3)", capture: "pcaps/zeek-redis-django-cloud.pcapng",
 		limits: "statement 4 KiB in events; passwords masked",
+		tshark: &second{filter: "resp.array && tcp.dstport == 10625", decode: "tcp.port==10625,resp", what: "commands"},
 	},
 	{
 		app: "mongodb", title: "MongoDB", capture: "pcaps/ndpi-mongodb.pcap",
 		limits: "statement 4 KiB in events; compressed messages noted, not read",
+		tshark: &second{filter: "mongo.opcode == 2004", decode: "tcp.port==27017-30000,mongo", what: "queries"},
+	},
+	{
+		app: "tftp", title: "TFTP requests", capture: "capture/proto/tftp/testdata/tftp.pcap",
+		limits: "512 bytes of a name; 16 options; transfers from a port of the server's own are not followed",
+		tshark: &second{filter: "tftp.opcode == 1 || tftp.opcode == 2", what: "requests"},
+	},
+	{
+		app: "enip", title: "EtherNet/IP with CIP", capture: "capture/proto/enip/testdata/enip.pcap",
+		limits: "64 CIP messages an exchange, 4 levels wrapped; 64 exchanges waiting",
+		tshark: &second{filter: "enip && (tcp.dstport == 44818 || udp.dstport == 44818)", what: "requests"},
+	},
+	{
+		app: "bittorrent-dht", title: "BitTorrent's distributed hash table", capture: "capture/proto/dht/testdata/dht.pcap",
+		limits: "64 nodes and 64 peers a message",
+		tshark: &second{filter: "bt-dht", decode: "udp.port==6881,bt-dht", what: "messages"},
 	},
 }
