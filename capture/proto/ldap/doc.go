@@ -15,8 +15,8 @@
 // Not read: controls, the contents of extended operations and SASL credentials.
 //
 // Limits of a flow: messages of at most 160 KiB (a longer one is passed over), 256 requests that wait, of each 512
-// responses (more are counted), names and values of 4 KiB, 512 attributes and 256 KiB of them a transaction, filters of
-// 4 KiB. After a gap a direction looks for what begins like a message.
+// responses (more are counted), texts of 4 KiB, 512 attributes and 256 KiB of texts a transaction; 8192 responses and
+// 4 MiB for all that wait. After a gap a direction looks for what begins like a message.
 //
 // Concurrency: a parser belongs to the worker of its flow.
 package ldap
@@ -30,8 +30,10 @@ const (
 	responsesMax  = 512
 	textMax       = 4 << 10
 	attributesMax = 512
-	keptMax       = 256 << 10
-	filterMax     = 4 << 10
+	keptMax       = 256 << 10 // bytes of texts of a transaction
+	poolMax       = 4 << 20   // and of all unfinished ones of a flow
+	poolResponses = 8192      // responses of all unfinished ones
+	filterMax     = textMax
 
 	startTLS = "1.3.6.1.4.1.1466.20037"
 )

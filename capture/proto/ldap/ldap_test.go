@@ -155,7 +155,18 @@ func TestBounds(t *testing.T) {
 	for range 700 {
 		feed(d, "<"+entry(5))
 	}
-	for _, o := range p.pending {
+	if p.pool.bytes > poolMax || p.pool.responses > poolResponses || p.pool.bytes <= 0 {
+		t.Errorf("%+v", p.pool)
+	}
+	feed(d, "<"+msg(5, result(0x65, 0, "")))
+	for i := range 300 {
+		feed(d, "<"+msg(byte(i%100+1), result(0x65, 0, "")))
+	}
+	if len(p.pending) != 0 || p.pool != (pool{}) {
+		t.Errorf("%d requests wait at the end, %+v", len(p.pending), p.pool)
+	}
+	for _, tx := range d.Live.List {
+		o := tx.(*Transaction)
 		if len(o.Responses) > responsesMax || o.kept.count > attributesMax || o.kept.bytes > keptMax {
 			t.Errorf("%d responses, %+v", len(o.Responses), o.kept)
 		}

@@ -87,16 +87,21 @@ func isRequest(op uint32) (request, known bool) {
 	return false, false
 }
 
-// budget bounds what is kept of one transaction's attributes.
-type budget struct{ bytes, count int }
+// pool counts what all unfinished transactions of a flow keep.
+type pool struct{ bytes, responses int }
 
-func (k *budget) keep(b []byte) []byte {
-	b = b[:min(len(b), textMax, max(0, keptMax-k.bytes))]
-	k.bytes += len(b)
-	return append([]byte{}, b...)
+// budget bounds what is kept of one transaction's texts, and by its pool of all.
+type budget struct {
+	bytes, count int
+	pool         *pool
 }
 
-func keep(b []byte) []byte { return append([]byte{}, b[:min(len(b), textMax)]...) }
+func (k *budget) keep(b []byte) []byte {
+	b = b[:min(len(b), textMax, max(0, min(keptMax-k.bytes, poolMax-k.pool.bytes)))]
+	k.bytes += len(b)
+	k.pool.bytes += len(b)
+	return append([]byte{}, b...)
+}
 
 // open reads the head of a message: ID and operation.
 func open(b []byte) (id uint64, op ber.Element, err error) {
@@ -147,23 +152,23 @@ func (q *Request) parse(op *ber.Element, k *budget) bool {
 		q.Abandoned, _ = op.Uint()
 		return true
 	case DelRequest:
-		q.DN, q.HasDN = keep(op.Body), true
+		q.DN, q.HasDN = k.keep(op.Body), true
 		return true
 	case ExtendedRequest:
 		r := op.Inside()
 		e, err := r.Expect(ber.Context(0))
-		q.Name = keep(e.Body)
+		q.Name = k.keep(e.Body)
 		return err == nil
 	}
 	r := op.Inside()
 	if q.Op == BindRequest {
-		return q.bind(&r)
+		return q.bind(&r, k)
 	}
 	dn, ok := octets(&r)
 	if !ok {
 		return false
 	}
-	q.DN, q.HasDN = keep(dn), true
+	q.DN, q.HasDN = k.keep(dn), true
 	switch q.Op {
 	case SearchRequest:
 		return q.search(&r, k)
@@ -181,12 +186,12 @@ func (q *Request) parse(op *ber.Element, k *budget) bool {
 		if !ok {
 			return false
 		}
-		q.NewRDN = keep(rdn)
+		q.NewRDN = k.keep(rdn)
 		if e, ok := r.Optional(ber.Boolean); ok {
 			q.DeleteOld = e.Bool()
 		}
 		if e, ok := r.Optional(ber.Context(0)); ok {
-			q.NewSuperior = keep(e.Body)
+			q.NewSuperior = k.keep(e.Body)
 		}
 	case CompareRequest:
 		seq, err := r.Expect(ber.Sequence)
@@ -205,7 +210,7 @@ func (q *Request) parse(op *ber.Element, k *budget) bool {
 	return true
 }
 
-func (q *Request) bind(r *ber.Reader) bool {
+func (q *Request) bind(r *ber.Reader, k *budget) bool {
 	v, ok := number(r, ber.Integer)
 	if !ok {
 		return false
@@ -214,7 +219,7 @@ func (q *Request) bind(r *ber.Reader) bool {
 	if !ok {
 		return false
 	}
-	q.Version, q.DN, q.HasDN = uint8(min(v, 255)), keep(name), true
+	q.Version, q.DN, q.HasDN = uint8(min(v, 255)), k.keep(name), true
 	auth, err := r.Next()
 	if err != nil {
 		return false
@@ -225,7 +230,7 @@ func (q *Request) bind(r *ber.Reader) bool {
 	case ber.Explicit(3):
 		in := auth.Inside()
 		m, ok := octets(&in)
-		q.Mechanism = keep(m)
+		q.Mechanism = k.keep(m)
 		return ok
 	case ber.Context(9), ber.Context(10), ber.Context(11): // Microsoft's Sicily authentication
 		q.Mechanism = []byte("NTLM")
@@ -247,8 +252,7 @@ func (q *Request) search(r *ber.Reader, k *budget) bool {
 	if err != nil {
 		return false
 	}
-	q.Filter = appendFilter(nil, &filter, 0)
-	q.Filter = q.Filter[:min(len(q.Filter), filterMax)]
+	q.Filter = k.keep(appendFilter(nil, &filter, 0))
 	list, ok := r.Optional(ber.Sequence)
 	if !ok {
 		return true
@@ -329,7 +333,7 @@ func (p *Response) parse(op *ber.Element, k *budget) bool {
 		if !ok {
 			return false
 		}
-		p.DN = keep(dn)
+		p.DN = k.keep(dn)
 		seq, err := r.Expect(ber.Sequence)
 		if err != nil {
 			return false
@@ -348,7 +352,7 @@ func (p *Response) parse(op *ber.Element, k *budget) bool {
 		return true
 	case Intermediate:
 		if e, ok := r.Optional(ber.Context(0)); ok {
-			p.Name = keep(e.Body)
+			p.Name = k.keep(e.Body)
 		}
 		return true
 	}
@@ -359,7 +363,7 @@ func (p *Response) parse(op *ber.Element, k *budget) bool {
 	p.HasResult, p.Result = true, uint32(min(code, 1<<32-1))
 	dn, ok1 := octets(&r)
 	message, ok2 := octets(&r)
-	p.DN, p.Message = keep(dn), keep(message)
+	p.DN, p.Message = k.keep(dn), k.keep(message)
 	if p.Op == ExtendedAnswer {
 		for r.More() {
 			e, err := r.Next()
@@ -367,7 +371,7 @@ func (p *Response) parse(op *ber.Element, k *budget) bool {
 				break
 			}
 			if e.ID == ber.Context(10) {
-				p.Name = keep(e.Body)
+				p.Name = k.keep(e.Body)
 			}
 		}
 	}

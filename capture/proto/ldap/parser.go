@@ -12,6 +12,7 @@ import (
 type Parser struct {
 	datagram bool
 	pending  []*Transaction
+	pool     pool
 	skip     [2]int
 	lost     [2]bool
 	sealed   bool // a SASL security layer hides what follows
@@ -158,7 +159,7 @@ func (p *Parser) message(c *proto.Context, dir flow.Direction, b []byte) proto.V
 }
 
 func (p *Parser) request(c *proto.Context, dir flow.Direction, id uint64, op *ber.Element) {
-	t := &Transaction{Request: &Request{ID: id}}
+	t := &Transaction{Request: &Request{ID: id}, kept: budget{pool: &p.pool}}
 	if !t.Request.parse(op, &t.kept) {
 		c.Malformed++
 		t.Anomaly("invalid_data")
@@ -169,6 +170,7 @@ func (p *Parser) request(c *proto.Context, dir flow.Direction, id uint64, op *be
 	if t.Request.Op == UnbindRequest || t.Request.Op == AbandonRequest { // not answered
 		t.done[dir.Other()] = true
 		t.Touch(dir.Other())
+		p.free(t)
 		return
 	}
 	if len(p.pending) >= pendingMax {
@@ -176,6 +178,7 @@ func (p *Parser) request(c *proto.Context, dir flow.Direction, id uint64, op *be
 		p.pending = append(p.pending[:0], p.pending[1:]...)
 		old.Anomaly("too_many_transactions")
 		old.end()
+		p.free(old)
 	}
 	p.pending = append(p.pending, t)
 }
@@ -189,7 +192,7 @@ func (p *Parser) response(c *proto.Context, dir flow.Direction, id uint64, op *b
 		}
 	}
 	if t == nil {
-		t = &Transaction{}
+		t = &Transaction{kept: budget{pool: &p.pool}}
 		t.OneSide, t.Only = true, dir
 		t.done[dir.Other()] = true
 		if id != 0 && op.Tag != ExtendedAnswer { // unsolicited notifications (RFC 4511 4.4)
@@ -204,12 +207,14 @@ func (p *Parser) response(c *proto.Context, dir flow.Direction, id uint64, op *b
 		t.Anomaly("invalid_data")
 	}
 	t.Count++
-	if len(t.Responses) < responsesMax {
+	if len(t.Responses) < responsesMax && p.pool.responses < poolResponses {
 		t.Responses = append(t.Responses, r)
+		p.pool.responses++
 	}
 	verdict := proto.Continue
 	if r.Op != SearchEntry && r.Op != SearchReference && r.Op != Intermediate || t.Request == nil {
 		t.done[dir] = true
+		p.free(t)
 		if at >= 0 {
 			p.pending = append(p.pending[:at], p.pending[at+1:]...)
 		}
@@ -217,6 +222,12 @@ func (p *Parser) response(c *proto.Context, dir flow.Direction, id uint64, op *b
 	}
 	t.Touch(dir)
 	return verdict
+}
+
+// free takes a finished transaction out of the pool.
+func (p *Parser) free(t *Transaction) {
+	p.pool.bytes -= t.kept.bytes
+	p.pool.responses -= len(t.Responses)
 }
 
 // finished looks at what a final response changes for the flow.

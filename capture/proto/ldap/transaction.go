@@ -74,6 +74,9 @@ func (t *Transaction) Event(e *event.Event) {
 	}
 	e.Strs(event.LDAPResponseOps, ops)
 	e.Strs(event.LDAPResponseDNs, dns)
+	if len(t.Responses) == 0 {
+		return
+	}
 	last := &t.Responses[len(t.Responses)-1]
 	if last.HasResult {
 		e.Str(event.LDAPResult, ResultName(last.Result))

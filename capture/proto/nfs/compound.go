@@ -79,7 +79,9 @@ func (p *Parser) compound(c *proto.Context, k *call, r *reader) {
 			current = nil
 		case opRead:
 			r.skip(stateBytes)
-			k.reads = append(k.reads, place{bytes.Clone(current), r.u64()})
+			if offset := r.u64(); len(k.reads) < opsMax {
+				k.reads = append(k.reads, place{bytes.Clone(current), offset})
+			}
 			r.skip(4)
 			bulk = true
 		case opWrite:
@@ -118,6 +120,13 @@ func (p *Parser) compound(c *proto.Context, k *call, r *reader) {
 	}
 }
 
+// give notes a name that an operation gives to the current file.
+func (k *call) give(name []byte) {
+	if len(k.names) < opsMax {
+		k.names = append(k.names, name)
+	}
+}
+
 // argument reads the arguments of an operation that carries no data; false when they are not known.
 func (r *reader) argument(op uint32, t *Transaction, k *call) bool {
 	switch op {
@@ -145,7 +154,7 @@ func (r *reader) argument(op uint32, t *Transaction, k *call) bool {
 		r.attributes()
 	case opLookup:
 		t.Name = r.text()
-		k.names = append(k.names, t.Name)
+		k.give(t.Name)
 	case opRemove, opSecInfo:
 		t.Name = r.text()
 	case opLink:
@@ -160,11 +169,11 @@ func (r *reader) argument(op uint32, t *Transaction, k *call) bool {
 			r.opaque(wholeMax)
 		}
 		t.Name = r.text()
-		k.names = append(k.names, t.Name)
+		k.give(t.Name)
 		r.attributes()
 	case opOpen:
 		t.Name = r.open()
-		k.names = append(k.names, t.Name)
+		k.give(t.Name)
 	case opReadDir:
 		r.skip(24)
 		r.bitmap()
