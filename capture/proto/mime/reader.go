@@ -277,7 +277,8 @@ func (r *Reader) delimiter(b []byte) bool {
 
 // content takes a piece of a line of a part.
 func (r *Reader) content(b, end []byte, first bool) {
-	out, ok := r.buf[:0], true
+	out := r.buf[:0]
+	var ok bool
 	switch r.coding {
 	case base64:
 		if r.long > encodedLineMax {

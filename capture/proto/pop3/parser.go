@@ -42,12 +42,14 @@ func New(bool) proto.Parser { return &Parser{} }
 
 // Recognise is the proto.Recogniser of POP3: its greeting, or on its port a first command.
 func Recognise(p *proto.Probe) proto.Match {
-	words := []string{"+OK ", "+OK\r\n"}
+	words := []string{"+OK "}
 	if p.Dir == flow.ToServer {
 		words = []string{"APOP ", "CAPA\r\n"}
 		if p.Port(110) {
 			words = append(words, "USER ", "AUTH", "STLS\r\n", "QUIT\r\n")
 		}
+	} else if p.Port(110) { // elsewhere it may be Redis
+		words = append(words, "+OK\r\n", "-ERR ")
 	}
 	best := proto.No
 	for _, w := range words {

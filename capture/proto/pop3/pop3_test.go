@@ -139,6 +139,8 @@ func TestRecognise(t *testing.T) {
 	f(flow.ToServer, 21, "USER me\r\n", proto.No)
 	f(flow.ToClient, 1100, "+OK ready\r\n", proto.Yes)
 	f(flow.ToClient, 1100, "+O", proto.Maybe)
+	f(flow.ToClient, 6379, "+OK\r\n", proto.No)
+	f(flow.ToClient, 110, "+OK\r\n", proto.Yes)
 	f(flow.ToClient, 1100, "+PONG\r\n", proto.No)
 }
 
