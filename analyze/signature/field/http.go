@@ -30,19 +30,31 @@ func httpSide(name string, dirs Dirs, need int, get func(m *httpproto.Message) [
 	}
 }
 
-// httpHeader makes a buffer out of the value of one header. A header without value is an empty buffer, not an absent one.
+// httpHeader makes a buffer out of the value of one header. A header without value is an empty buffer, not an absent one. Names
+// are compared without case, but in HTTP/2, where they are lower case (RFC 9113 8.2).
 func httpHeader(name, header string, dirs Dirs) Buffer {
-	return httpSide(name, dirs, httpproto.InBody, func(m *httpproto.Message) []byte {
-		for i := range m.Headers {
-			if bytes.EqualFold(m.Headers[i].Name, []byte(header)) {
-				if v := m.Headers[i].Value; v != nil {
-					return v
-				}
-				return m.Headers[i].Name[:0]
+	exact := []byte(header)
+	return Buffer{
+		Names: []string{name}, Dirs: dirs, Need: After(httpproto.InBody),
+		Get: func(v *View, i int, _ []byte) ([]byte, bool) {
+			if i > 0 {
+				return nil, false
 			}
-		}
-		return nil
-	})
+			_, framed := v.Tx.(*http2proto.Transaction)
+			headers := httpOf(v).Side(v.Dir).Headers
+			for i := range headers {
+				have := headers[i].Name
+				if framed && !bytes.Equal(have, exact) || !framed && !bytes.EqualFold(have, exact) {
+					continue
+				}
+				if value := headers[i].Value; value != nil {
+					return value, true
+				}
+				return have[:0], true
+			}
+			return nil, false
+		},
+	}
 }
 
 func httpRequest(name string, need int, get func(r *httpproto.Request) []byte) Buffer {

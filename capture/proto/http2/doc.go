@@ -3,9 +3,9 @@
 //
 // A stream is a transaction that embeds http.Transaction, so that everything rules ask of HTTP/1 can be asked of it; the
 // pseudo-fields (":path") stand among its headers, as Suricata shows them. A frame of stream 0 (settings, pings, window
-// updates, GOAWAY) is a transaction by itself, complete at once.
+// updates, GOAWAY) is a transaction by itself, complete at once; settings that set nothing are none.
 //
-// After an upgrade the request that asked for it is also the request of stream 1 (method, target and host).
+// After an upgrade the request that asked for it is also the request of stream 1, and its settings a frame of the connection.
 //
 // DNS over HTTP/2: messages in bodies of type application/dns-message and in the dns parameter of a query (RFC 8484)
 // become transactions of DNS beside the stream's.

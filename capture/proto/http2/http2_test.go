@@ -139,15 +139,18 @@ func TestStreams(t *testing.T) {
 
 func TestUpgraded(t *testing.T) {
 	from := &http.Transaction{}
-	from.SetFields(ts, []http.Header{{Name: []byte(":method"), Value: []byte("GET")}, {Name: []byte(":path"), Value: []byte("/x")}, {Name: []byte("host"), Value: []byte("h")}}, "HTTP/1.1")
+	from.SetFields(ts, []http.Header{{Name: []byte(":method"), Value: []byte("GET")}, {Name: []byte(":path"), Value: []byte("/x")}, {Name: []byte("Host"), Value: []byte("h")}, {Name: []byte("HTTP2-Settings"), Value: []byte("AAMAAABkAAQAAP__")}}, "HTTP/1.1")
 	d := prototest.New(NewExpected(http.Limits{})(http.Switched{Tx: from}))
 	s := newSide()
 	s.WriteSettings()
 	s.WriteHeaders(xhttp2.HeadersFrameParam{StreamID: 1, BlockFragment: s.block(":status", "200"), EndHeaders: true, EndStream: true})
 	d.Feed(tc, s.take())
 	d.Feed(ts, []byte(preface))
-	if x := streams(d)[1]; x == nil || string(x.Request.URI) != "/x" || x.Response.Status != 200 {
+	if x := streams(d)[1]; x == nil || string(x.Request.URI) != "/x" || string(x.Request.Host) != "h" || x.Response.Status != 200 {
 		t.Errorf("stream 1: %+v", x)
+	}
+	if x, ok := d.Live.List[0].(*Transaction); !ok || len(x.Frames[ts].Settings) != 2 || x.Frames[ts].Settings[0] != (Setting{3, 100}) {
+		t.Errorf("settings: %+v", x.Frames[ts])
 	}
 }
 

@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -51,24 +52,36 @@ func (p *Parser) forget(id uint32) {
 	}
 }
 
-// upgraded makes stream 1 of the request that HTTP/1 has brought (RFC 7540 3.2).
+// upgraded makes stream 1 of the request that HTTP/1 has brought (RFC 7540 3.2), with its header fields as they were sent,
+// and its settings a frame of the connection.
 func (p *Parser) upgraded(c *proto.Context) {
 	from := p.from
 	p.from = nil
-	s := p.stream(c, flow.ToServer, 1)
 	r := &from.Request
-	s.tx.SetFields(flow.ToServer, []http.Header{
-		{Name: []byte(":method"), Value: r.Method}, {Name: []byte(":path"), Value: r.RawURI}, {Name: []byte(":authority"), Value: r.Get("host")},
-	}, protocolName)
-	s.sent[flow.ToServer] = true
 	if v := r.Get("http2-settings"); v != nil {
-		b, err := base64.RawURLEncoding.DecodeString(string(v))
+		t := p.global(c, flow.ToServer)
+		b, err := base64.RawURLEncoding.DecodeString(string(bytes.TrimRight(v, "=")))
 		if err != nil || len(b)%6 != 0 {
-			s.tx.Anomaly("invalid_http1_settings")
-		} else {
-			s.tx.Frames[flow.ToServer].settings(b)
+			t.Anomaly("invalid_http1_settings")
 		}
+		f := &t.Frames[flow.ToServer]
+		f.noteType(FrameSettings)
+		f.settings(b)
 	}
+	s := p.stream(c, flow.ToServer, 1)
+	fields := []http.Header{{Name: []byte(":method"), Value: r.Method}, {Name: []byte(":path"), Value: r.RawURI}}
+	for _, h := range r.Headers {
+		switch name := string(bytes.ToLower(h.Name)); {
+		case name == "http2-settings", name != "" && name[0] == ':':
+			continue
+		case name == "host":
+			h.Name = []byte(":authority")
+		}
+		fields = append(fields, h)
+	}
+	s.tx.SetFields(flow.ToServer, fields, protocolName)
+	s.tx.Frames[flow.ToServer].noteType(FrameHeaders)
+	s.sent[flow.ToServer] = true
 	p.endSide(c, flow.ToServer, s, true)
 }
 
@@ -89,6 +102,9 @@ func (p *Parser) control(c *proto.Context, dir flow.Direction, kind, flags byte,
 		return
 	}
 	if id == 0 {
+		if kind == FrameSettings && len(b) == 0 {
+			return // nothing set, or an acknowledgement: no transaction, as in Suricata
+		}
 		p.connection(c, dir, kind, b)
 		return
 	}
