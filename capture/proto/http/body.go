@@ -178,7 +178,7 @@ func (g *body) finish(c *proto.Context, whole bool) {
 	}
 	g.c = c
 	g.to.Done = true
-	for i := g.decs - 1; i >= 0; i-- {
+	for i := g.decs - 1; i >= 0 && i < g.decs; i-- { // a decoder that fails at its end gives all of them back
 		g.judge(g.dec[i].Close(g.layer(i)))
 	}
 	g.release()
