@@ -52,7 +52,7 @@ func (w *Worker) gather(g *group) {
 			w.found.Add(num)
 		}
 	}
-	payload := !w.p.Pseudo && len(w.p.Payload) > 0
+	payload := !w.p.Pseudo && len(w.p.Payload) > 0 && !(w.f != nil && w.f.Cut[w.dir])
 	if payload {
 		scan(g.packet, w.p.Payload, &w.found)
 		if g.loose != nil && !w.inStream() {

@@ -98,6 +98,8 @@ type Flow struct {
 	AppEvents   AppEvent  // oddities of recognition
 	End         EndReason // set when FlowEnd is called
 	NoPayload   bool      // encrypted or bypassed: payload is no longer inspected
+	Cut         [2]bool   // payload of this direction is no longer matched, for load
+	LetGo       bool      // neither parsed nor inspected any more, for load
 	TxCount     uint64    // transactions begun
 
 	// TCP is the stream tracking of a TCP flow, nil otherwise.

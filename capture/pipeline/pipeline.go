@@ -32,6 +32,9 @@ type Config struct {
 	Defrag   packet.DefragLimits
 	Limits   registry.Limits // of the protocol parsers
 	Files    *file.Config    // what is kept and computed of files; nil is the default
+	Load     Load            // says when work must be shed, see shed.go; nil is never
+	// LowPriority says which flows are let go first when work must be shed. nil: those whose protocol is unknown or cannot be read, and bulk.
+	LowPriority func(f *flow.Flow) bool
 }
 
 // Pipeline is one worker. See doc.go for the order of things.
@@ -64,6 +67,9 @@ type Pipeline struct {
 func New(cfg Config, insp []Inspector, sink Sink) *Pipeline {
 	if cfg.RawChunk <= 0 {
 		cfg.RawChunk = 2560
+	}
+	if cfg.LowPriority == nil {
+		cfg.LowPriority = lowPriority
 	}
 	cfg.Stream.Midstream = cfg.Midstream
 	cfg.Stream.AsyncOneway = cfg.AsyncOneside

@@ -29,6 +29,7 @@ type Stats struct {
 	Files          uint64     // file events
 	TxLost         uint64     // transactions let go because a flow had too many
 	ParserFailed   uint64     // flows whose parser gave up
+	Shed           ShedStats  // what was not done because of load
 }
 
 // InvalidBy returns the malformations seen, by the name of the decode event.

@@ -106,6 +106,12 @@ func (w *Pipeline) handle(p *packet.Packet) {
 	l := f.Layer.(*layer)
 	w.ctx = proto.NewContext(f, p.Time, &l.live)
 	w.ctx.Files = w.cfg.Files
+	if w.cfg.Load != nil {
+		w.look()
+		if w.relieve(p, f, l, dir) {
+			return
+		}
+	}
 	switch p.Kind {
 	case packet.KindTCP:
 		if f.Kind == packet.KindTCP {
@@ -125,19 +131,9 @@ func (w *Pipeline) handle(p *packet.Packet) {
 // tcp takes a segment and feeds the parser. It returns the packet's direction, which a flow picked up in the middle may
 // have changed.
 func (w *Pipeline) tcp(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Direction) flow.Direction {
-	if !w.cfg.IgnoreChecksums && p.TransportChecksum() == packet.ChecksumBad {
-		w.stats.BadChecksum++
-		return dir
-	}
 	s := f.TCP
-	if !w.streams.Packet(s, p, dir) {
+	if !w.follow(p, f, dir) {
 		return dir
-	}
-	switch s.State {
-	case stream.StateEstablished, stream.StateFinWait1, stream.StateFinWait2, stream.StateClosing, stream.StateCloseWait:
-		w.table.SetState(f, flow.StateEstablished)
-	case stream.StateLastAck, stream.StateTimeWait, stream.StateClosed:
-		w.table.SetState(f, flow.StateClosed)
 	}
 	if l.noApp {
 		if len(w.insp) > 0 {
@@ -162,6 +158,24 @@ func (w *Pipeline) tcp(p *packet.Packet, f *flow.Flow, l *layer, dir flow.Direct
 		dir = dir.Other()
 	}
 	return dir
+}
+
+// follow takes a segment into its session. It returns whether the segment fits.
+func (w *Pipeline) follow(p *packet.Packet, f *flow.Flow, dir flow.Direction) bool {
+	if !w.cfg.IgnoreChecksums && p.TransportChecksum() == packet.ChecksumBad {
+		w.stats.BadChecksum++
+		return false
+	}
+	if !w.streams.Packet(f.TCP, p, dir) {
+		return false
+	}
+	switch f.TCP.State {
+	case stream.StateEstablished, stream.StateFinWait1, stream.StateFinWait2, stream.StateClosing, stream.StateCloseWait:
+		w.table.SetState(f, flow.StateEstablished)
+	case stream.StateLastAck, stream.StateTimeWait, stream.StateClosed:
+		w.table.SetState(f, flow.StateClosed)
+	}
+	return true
 }
 
 // inspect is step 5: stream chunks, transactions, packet.
