@@ -2,11 +2,10 @@ package smb
 
 import "strconv"
 
-// Create options and file attributes that matter ([MS-SMB2] 2.2.13, [MS-FSCC] 2.6).
+// Create options that matter ([MS-SMB2] 2.2.13).
 const (
 	optionDirectory     = 0x00000001
 	optionDeleteOnClose = 0x00001000
-	attributeDirectory  = 0x00000010
 )
 
 // CommandName names a command as EVE logs do.

@@ -144,7 +144,7 @@ func (p *Parser) opened1(r *request, k block) {
 			Created: unixTime(le.Uint64(w[11:])), Accessed: unixTime(le.Uint64(w[19:])),
 			Modified: unixTime(le.Uint64(w[27:])), Changed: unixTime(le.Uint64(w[35:])),
 		}
-		t.Size, t.Directory = le.Uint64(w[55:]), w[67] != 0
+		t.Size = le.Uint64(w[55:])
 		t.Handle = fid(w[5:])
 	case k.command == cmd1OpenAndX && len(w) >= 16:
 		t.Size = uint64(le.Uint32(w[12:]))

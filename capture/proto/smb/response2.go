@@ -148,7 +148,6 @@ func (p *Parser) created2(r *request, m *header2, body []byte) {
 		Modified: unixTime(le.Uint64(body[24:])), Changed: unixTime(le.Uint64(body[32:])),
 	}
 	t.Size = le.Uint64(body[48:])
-	t.Directory = le.Uint32(body[56:])&attributeDirectory != 0
 	t.Handle, t.HasHandle = [16]byte(body[64:80]), true
 	r.h.size = t.Size
 	p.opened(r.h, t.Handle)

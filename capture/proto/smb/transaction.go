@@ -47,7 +47,7 @@ type Transaction struct {
 	Name                []byte    // of the file, relative to the share
 	NewName             []byte    // of a rename
 	Delete              bool      // the file was marked for deletion
-	Directory, Existing bool      // a directory; an existing name was opened
+	Directory           bool      // a directory was asked for
 	Disposition, Access uint32    // of a create; Access are its options
 	Times               Times
 	Size                uint64 // of the file when it was opened
