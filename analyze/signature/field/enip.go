@@ -69,7 +69,7 @@ func enipBytes(name string, get func(p *n.PDU) []byte) Buffer {
 	}}
 }
 
-// cipService reads service[,class[,attribute]].
+// cipService reads service[,class[,attribute]]. A service alone is found in requests and in their answers.
 func cipService(value string) (func(v *View) bool, error) {
 	parts := strings.Split(value, ",")
 	if len(parts) > 3 {
@@ -91,8 +91,10 @@ func cipService(value string) (func(v *View) bool, error) {
 		}
 		for i := range p.CIP {
 			m := &p.CIP[i]
-			if !m.Answer && uint32(m.Service) == want[0] && (len(want) < 2 || slices.Contains(m.Classes, want[1])) &&
-				(len(want) < 3 || slices.Contains(m.Attributes, want[2])) {
+			if uint32(m.Service) != want[0] || m.Answer && len(want) > 1 { // answers have no path
+				continue
+			}
+			if (len(want) < 2 || slices.Contains(m.Classes, want[1])) && (len(want) < 3 || slices.Contains(m.Attributes, want[2])) {
 				return true
 			}
 		}

@@ -2,6 +2,7 @@ package dhcp
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ func message(options string) []byte {
 	copy(b[16:], []byte{10, 0, 0, 9})
 	copy(b[28:], []byte{0, 1, 2, 3, 4, 5})
 	binary.BigEndian.PutUint32(b[236:], cookie)
-	return append(b, options...)
+	return slices.Concat(b, []byte(options))
 }
 
 const ack = "\x35\x01\x05\x33\x04\x00\x00\x0e\x10\x3a\x04\x00\x00\x07\x08\x3b\x04\x00\x00\x0c\x4e\x01\x04\xff\xff\xff\x00\x03\x08\x0a\x00\x00\x01\x0a\x00\x00\x02\x0c\x02pc\x37\x02\x01\x03\x3d\x07\x01\x00\x01\x02\x03\x04\x05"

@@ -2,6 +2,7 @@ package ike
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func message(version, next, exchange, flags byte, body string) []byte {
 	b := make([]byte, headerBytes)
 	binary.BigEndian.PutUint64(b, 0x1122334455667788)
 	b[16], b[17], b[18], b[19] = next, version, exchange, flags
-	b = append(b, body...)
+	b = slices.Concat(b, []byte(body))
 	binary.BigEndian.PutUint32(b[24:], uint32(len(b)))
 	return b
 }

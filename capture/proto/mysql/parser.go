@@ -30,7 +30,6 @@ type Parser struct {
 	caps     uint32
 	user     string
 	database string
-	version  string
 	login    *Transaction
 	waiting  []*Transaction
 	prepared map[uint32][]byte
