@@ -30,6 +30,18 @@ func (o *Output) write(b []byte, lines uint64) {
 	}
 }
 
+// Flush hands on what the writer holds back, where it does so (a bufio.Writer).
+func (o *Output) Flush() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if f, ok := o.w.(interface{ Flush() error }); ok && o.err == nil {
+		if err := f.Flush(); err != nil {
+			o.err = fmt.Errorf("writing EVE: %w", err)
+		}
+	}
+	return o.err
+}
+
 // Err is the error that ended the output, nil while all is well.
 func (o *Output) Err() error {
 	o.mu.Lock()

@@ -34,7 +34,6 @@ type job struct {
 	alertsTo *bufio.Writer // nil when EVE has standard output
 	alertsMu sync.Mutex
 	eveOut   *eve.Output
-	eveBuf   *bufio.Writer
 	eveFile  *os.File
 	store    *file.Store
 	evidence *evidence.Store
@@ -77,16 +76,13 @@ func newJob(s *settings, set *signature.Set, names *signature.Names, stdout, std
 	j.eng = engine.New(j.ruleset(set))
 	switch {
 	case s.eve == "-":
-		j.eveBuf = bufio.NewWriterSize(stdout, 1<<18)
+		j.eveOut = eve.NewOutput(bufio.NewWriterSize(stdout, 1<<18))
 	case s.eve != "":
 		f, err := os.OpenFile(s.eve, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640) //nolint:gosec // named by the operator; readable by the group that collects logs
 		if err != nil {
 			return nil, fmt.Errorf("EVE file: %w", err)
 		}
-		j.eveFile, j.eveBuf = f, bufio.NewWriterSize(f, 1<<18)
-	}
-	if j.eveBuf != nil {
-		j.eveOut = eve.NewOutput(j.eveBuf)
+		j.eveFile, j.eveOut = f, eve.NewOutput(bufio.NewWriterSize(f, 1<<18))
 	}
 	if s.eve != "-" {
 		j.alertsTo = bufio.NewWriterSize(stdout, 1<<16)
@@ -245,11 +241,14 @@ func (j *job) close() error {
 	if j.eveOut != nil && j.s.types.Has("stats") {
 		eve.WriteStats(j.eveOut, j.s.iface, j.totals())
 	}
-	for _, w := range []*bufio.Writer{j.alertsTo, j.eveBuf} {
-		if w != nil {
-			if err := w.Flush(); err != nil {
-				j.fail(fmt.Errorf("writing results: %w", err))
-			}
+	if j.alertsTo != nil {
+		if err := j.alertsTo.Flush(); err != nil {
+			j.fail(fmt.Errorf("writing alerts: %w", err))
+		}
+	}
+	if j.eveOut != nil {
+		if err := j.eveOut.Flush(); err != nil {
+			j.fail(err)
 		}
 	}
 	if j.eveFile != nil {

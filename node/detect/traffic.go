@@ -112,12 +112,20 @@ func (j *job) live(ctx context.Context) error {
 
 // run feeds the worker until the source ends, then ends all flows.
 func (l *lane) run(ctx context.Context, src source.Source) error {
+	live := l.j.s.iface != ""
+	var written time.Time
 	err := src.Run(ctx, func(f *source.Frame) error {
 		if l.record != nil {
 			l.record.Frame(f)
 		}
 		l.pipe.Frame(f)
 		l.now.Store(f.Time.UnixNano())
+		if live && l.log != nil && f.Time.Sub(written) >= time.Second { // somebody follows the file
+			written = f.Time
+			if err := errors.Join(l.log.Flush(), l.j.eveOut.Flush()); err != nil {
+				l.j.fail(err)
+			}
+		}
 		return l.j.writing()
 	})
 	l.pipe.Flush()
