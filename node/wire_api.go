@@ -72,6 +72,7 @@ func (p nodePort) Status(context.Context) (api.Status, error) {
 			Fingerprint: c.Fingerprint().String(), NotBefore: c.NotBefore(), NotAfter: c.NotAfter(), RenewAt: n.cred.RenewAt(),
 		},
 	}
+	out.Load, out.Evidence = n.loadStatus(), n.evidenceStatus()
 	out.Pipeline.Alerts, out.Pipeline.Records = n.sensor.Counts()
 	out.Pipeline.Folded = out.Pipeline.Alerts - min(out.Pipeline.Alerts, out.Pipeline.Records)
 	if !out.Cluster.Quorum {

@@ -17,7 +17,9 @@ import (
 	"fengsui/capture/source"
 	"fengsui/capture/zone"
 	"fengsui/gmcrypto"
+	"fengsui/node/api"
 	"fengsui/node/config"
+	"fengsui/node/monitor"
 	"fengsui/node/sensor"
 	"fengsui/node/sensor/governor"
 )
@@ -150,4 +152,48 @@ func openFile(c sensor.Source, rebase bool) (source.Source, error) {
 		opts.Rebase = time.Now
 	}
 	return source.PcapFile(c.Path, opts), nil
+}
+
+func (n *Node) loadStatus() api.LoadStatus {
+	st, shed := n.sensor.Load()
+	return api.LoadStatus{
+		Level: st.Level, CPU: st.CPU, CPULimit: st.CPULimit, Memory: st.Memory, MemoryLimit: st.MemLimit, Upward: st.Upward, Waited: st.Waited,
+		CutBytes: shed.CutBytes, Flows: shed.Flows, FlowBytes: shed.FlowBytes,
+	}
+}
+
+func (n *Node) evidenceStatus() *api.EvidenceStatus {
+	st, on := n.sensor.Evidence()
+	if !on {
+		return nil
+	}
+	return &api.EvidenceStatus{
+		Files: st.Files, Bytes: st.Bytes, Written: st.Written, Removed: st.Removed, NotKept: st.Refused + st.Lost + st.Failed, Error: st.Error,
+	}
+}
+
+// countLoad publishes load, shedding and evidence.
+func (n *Node) countLoad() {
+	number := func(kind monitor.Kind, name, help string, read func(api.LoadStatus) float64) {
+		n.addFamily(monitor.Family{Name: name, Help: help, Kind: kind, Read: func(emit func(float64, ...string)) { emit(read(n.loadStatus())) }})
+	}
+	number(monitor.Gauge, "fengsui_load_level", "Load level of packet inspection, 0 is all.", func(l api.LoadStatus) float64 { return float64(l.Level) })
+	number(monitor.Gauge, "fengsui_cpu_percent", "Share of the processors this process used in the last second.", func(l api.LoadStatus) float64 { return l.CPU })
+	number(monitor.Gauge, "fengsui_memory_percent", "Share of the machine's memory this process holds.", func(l api.LoadStatus) float64 { return l.Memory })
+	number(monitor.Counter, "fengsui_upward_bytes_total", "Bytes of records sent to the parent site.", func(l api.LoadStatus) float64 { return float64(l.Upward) })
+	number(monitor.Counter, "fengsui_upward_waited_seconds_total", "Time records waited for their turn upward.", func(l api.LoadStatus) float64 { return l.Waited })
+	number(monitor.Counter, "fengsui_shed_payload_bytes_total", "Payload not inspected because of load.", func(l api.LoadStatus) float64 { return float64(l.CutBytes) })
+	number(monitor.Counter, "fengsui_shed_flows_total", "Flows let go because of load.", func(l api.LoadStatus) float64 { return float64(l.Flows) })
+	number(monitor.Counter, "fengsui_shed_flow_bytes_total", "Payload of flows let go because of load.", func(l api.LoadStatus) float64 { return float64(l.FlowBytes) })
+	if n.evidenceStatus() == nil {
+		return
+	}
+	evidence := func(kind monitor.Kind, name, help string, read func(*api.EvidenceStatus) uint64) {
+		n.addNumber(kind, name, help, func() uint64 { return read(n.evidenceStatus()) })
+	}
+	evidence(monitor.Gauge, "fengsui_evidence_files", "Files of alerts' packets on disk.", func(e *api.EvidenceStatus) uint64 { return e.Files })
+	evidence(monitor.Gauge, "fengsui_evidence_bytes", "Size of those files.", func(e *api.EvidenceStatus) uint64 { return e.Bytes })
+	evidence(monitor.Counter, "fengsui_evidence_written_total", "Files of alerts' packets written.", func(e *api.EvidenceStatus) uint64 { return e.Written })
+	evidence(monitor.Counter, "fengsui_evidence_removed_total", "Files of alerts' packets removed to make room.", func(e *api.EvidenceStatus) uint64 { return e.Removed })
+	evidence(monitor.Counter, "fengsui_evidence_not_kept_total", "Alerts whose packets were not kept.", func(e *api.EvidenceStatus) uint64 { return e.NotKept })
 }

@@ -23,6 +23,7 @@ const certificateWarn = 20 * 24 * time.Hour
 // watchParts tells the monitor how to read every part. A name that is taken is our own mistake and only costs that number.
 func (n *Node) watchParts() {
 	n.countParts()
+	n.countLoad()
 	n.health.Add("quorum", n.checkQuorum)
 	n.health.Add("state machine", n.checkState)
 	n.health.Add("intake", n.checkIntake)

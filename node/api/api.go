@@ -47,6 +47,32 @@ type Status struct {
 	Detection   Detection       `json:"detection"`
 	Pipeline    PipelineStatus  `json:"pipeline"`
 	Certificate Certificate     `json:"certificate"`
+	Load        LoadStatus      `json:"load"`
+	Evidence    *EvidenceStatus `json:"evidence,omitempty"` // nil when no packets are kept
+}
+
+// LoadStatus tells what the process uses of its machine, and what was not inspected because of that.
+type LoadStatus struct {
+	Level       int     `json:"level"`                  // 0 everything is inspected
+	CPU         float64 `json:"cpu"`                    // percent of the processors, over the last second
+	CPULimit    float64 `json:"cpu_limit,omitempty"`    // 0: none
+	Memory      float64 `json:"memory"`                 // percent of the machine's, or of the cgroup's
+	MemoryLimit float64 `json:"memory_limit,omitempty"` // 0: none
+	Upward      uint64  `json:"upward_bytes"`           // of records sent to the parent
+	Waited      float64 `json:"upward_waited_seconds"`  // by them for their turn
+	CutBytes    uint64  `json:"shed_payload_bytes"`     // not inspected: beyond the depth
+	Flows       uint64  `json:"shed_flows"`             // let go
+	FlowBytes   uint64  `json:"shed_flow_bytes"`        // of those flows
+}
+
+// EvidenceStatus tells what was kept of alerts' packets.
+type EvidenceStatus struct {
+	Files   uint64 `json:"files"` // now there
+	Bytes   uint64 `json:"bytes"`
+	Written uint64 `json:"written"`
+	Removed uint64 `json:"removed"`  // to make room
+	NotKept uint64 `json:"not_kept"` // too many at once, or the disk
+	Error   string `json:"error,omitempty"`
 }
 
 // ClusterStatus is the node's view of its site's Raft group.

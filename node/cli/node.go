@@ -355,7 +355,7 @@ func runNodeStatus(ctx context.Context, e Env, args []string) error {
 	if leader == "" {
 		leader = "none"
 	}
-	if err := pairs(e.Stdout,
+	lines := []any{
 		"node", fmt.Sprintf("%s/%s %s, version %s, process %d", s.Site, s.Node, s.SiteName, s.Version, s.PID),
 		"state", fmt.Sprintf("%s since %s", s.State, when(s.Started)),
 		"address", fmt.Sprintf("%s (others use %s)", s.Listen, s.Advertise),
@@ -363,8 +363,9 @@ func runNodeStatus(ctx context.Context, e Env, args []string) error {
 		"parent", parent,
 		"detection", fmt.Sprintf("%d signatures, %d indicators, %d blocked", s.Detection.Signatures, s.Detection.Indicators, s.Detection.Blocked),
 		"alerts", fmt.Sprintf("%d raised, %d folded, %d committed, %d waiting, %d on disk without quorum, %d shed", s.Pipeline.Alerts, s.Pipeline.Folded, s.Pipeline.Committed, s.Pipeline.Queued, s.Pipeline.Spooled, s.Pipeline.Shed),
-		"key", s.Certificate.Fingerprint+", certificate until "+when(s.Certificate.NotAfter),
-	); err != nil {
+		"key", s.Certificate.Fingerprint + ", certificate until " + when(s.Certificate.NotAfter),
+	}
+	if err := pairs(e.Stdout, append(lines, loadLines(s)...)...); err != nil {
 		return err
 	}
 	t := text.NewTable("", "member", "address", "votes", "alive", "leads")
@@ -375,6 +376,24 @@ func runNodeStatus(ctx context.Context, e Env, args []string) error {
 		t.Row(" ", s.Name, s.Kind, s.State, fmt.Sprintf("%d packets", s.Packets), fmt.Sprintf("%d dropped %s", s.Dropped, s.Error))
 	}
 	return t.Print(e.Stdout)
+}
+
+// loadLines tell about limits and evidence, where there are any.
+func loadLines(s api.Status) (out []any) {
+	if l := s.Load; l.CPULimit > 0 || l.MemoryLimit > 0 || l.Level > 0 {
+		share := func(v, limit float64) string {
+			if limit == 0 {
+				return fmt.Sprintf("%.1f %%", v)
+			}
+			return fmt.Sprintf("%.1f %% (limit %g %%)", v, limit)
+		}
+		out = append(out, "load", fmt.Sprintf("level %d, processors %s, memory %s, shed %d bytes of payload and %d flows",
+			l.Level, share(l.CPU, l.CPULimit), share(l.Memory, l.MemoryLimit), l.CutBytes, l.Flows))
+	}
+	if ev := s.Evidence; ev != nil {
+		out = append(out, "evidence", fmt.Sprintf("%d files, %d bytes, %d not kept %s", ev.Files, ev.Bytes, ev.NotKept, ev.Error))
+	}
+	return out
 }
 
 func yes(b bool) string {

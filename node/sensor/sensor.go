@@ -69,7 +69,10 @@ type Sensor struct {
 	cfg     Config
 	sources []*watched
 	total   totals
-	shed    shedCounts
+
+	workersMu sync.Mutex
+	workers   map[*worker]bool   // that have not ended
+	shed      pipeline.ShedStats // by those that have
 
 	mu     sync.Mutex
 	base   context.Context // of Run; nil before it and after it has ended
@@ -86,7 +89,7 @@ func New(cfg Config) (*Sensor, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Sensor{cfg: cfg}
+	s := &Sensor{cfg: cfg, workers: map[*worker]bool{}}
 	for _, c := range cfg.Sources {
 		s.sources = append(s.sources, &watched{Source: c, state: "starting"})
 	}
@@ -239,7 +242,7 @@ func (s *Sensor) pump(ctx context.Context, src source.Source, w *worker, out *ou
 			err = fmt.Errorf("broke on a packet: %v", r)
 			s.cfg.Logger.Error("detection broke on a packet: this is a bug, please report it", "panic", fmt.Sprint(r))
 		}
-		w.close(s.cfg.Evidence)
+		s.retire(w)
 	}()
 	err = src.Run(ctx, func(f *source.Frame) error {
 		w.frame(f)

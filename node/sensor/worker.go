@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/netip"
-	"sync/atomic"
 
 	"fengsui/analyze/alert"
 	"fengsui/capture/evidence"
@@ -31,9 +30,16 @@ func (s *Sensor) newWorker(out *outlet) *worker {
 		w.rec = s.cfg.Evidence.NewRecorder()
 		list = append(list, w.rec) // first: a frame belongs to its flow before an alert asks for it
 	}
-	g := &guard{governor: s.cfg.Governor, zones: s.cfg.Zones, rec: w.rec, raise: out.raise, shed: map[uint64]bool{}, counts: &s.shed}
+	g := &guard{zones: s.cfg.Zones, rec: w.rec, raise: out.raise}
 	g.judge = s.cfg.Inspector(g.alert)
-	w.pipe = pipeline.New(s.cfg.Pipeline, append(list, g), nil)
+	cfg := s.cfg.Pipeline
+	if s.cfg.Governor != nil {
+		cfg.Load = s.cfg.Governor
+	}
+	w.pipe = pipeline.New(cfg, append(list, g), nil)
+	s.workersMu.Lock()
+	s.workers[w] = true
+	s.workersMu.Unlock()
 	return w
 }
 
@@ -44,29 +50,44 @@ func (w *worker) frame(f *source.Frame) {
 	w.pipe.Frame(f)
 }
 
-func (w *worker) close(store *evidence.Store) {
+// retire takes a worker that has ended out of the books; what it counted stays.
+func (s *Sensor) retire(w *worker) {
 	if w.rec != nil {
-		store.Release(w.rec)
+		s.cfg.Evidence.Release(w.rec)
+	}
+	s.workersMu.Lock()
+	defer s.workersMu.Unlock()
+	if s.workers[w] {
+		delete(s.workers, w)
+		st := w.pipe.Stats().Shed
+		st.Level = 0
+		s.shed = addShed(s.shed, st)
 	}
 }
 
-// shedCounts count what was not inspected because of load, over all workers.
-type shedCounts struct{ flows, packets, bytes atomic.Uint64 }
-
-// Shed is what was not inspected because of load since the start.
-type Shed struct {
-	Flows   uint64 `json:"flows"`   // whose payload was left out from some packet on
-	Packets uint64 `json:"packets"` // whose payload was left out
-	Bytes   uint64 `json:"bytes"`   // of those payloads
-}
-
-// Load tells what the process uses, the load level that follows, and what was shed. The zero status means that no governor runs.
-func (s *Sensor) Load() (governor.Status, Shed) {
-	shed := Shed{Flows: s.shed.flows.Load(), Packets: s.shed.packets.Load(), Bytes: s.shed.bytes.Load()}
+// Load tells what the process uses, the load level that follows, and what workers have shed since the start. The zero status means that no
+// governor runs.
+func (s *Sensor) Load() (governor.Status, pipeline.ShedStats) {
+	s.workersMu.Lock()
+	shed := s.shed
+	for w := range s.workers {
+		shed = addShed(shed, w.pipe.Stats().Shed)
+	}
+	s.workersMu.Unlock()
 	if s.cfg.Governor == nil {
 		return governor.Status{}, shed
 	}
 	return s.cfg.Governor.Status(), shed
+}
+
+func addShed(a, b pipeline.ShedStats) pipeline.ShedStats {
+	a.Level = max(a.Level, b.Level)
+	a.Cuts += b.Cuts
+	a.CutBytes += b.CutBytes
+	a.Flows += b.Flows
+	a.FlowPackets += b.FlowPackets
+	a.FlowBytes += b.FlowBytes
+	return a
 }
 
 // Evidence tells what was kept of alerts' packets; false when none are kept.
@@ -77,84 +98,32 @@ func (s *Sensor) Evidence() (evidence.Stats, bool) {
 	return s.cfg.Evidence.Stats(), true
 }
 
-// guard stands between a pipeline and its judge. It sheds payload by the governor's level, and completes alerts with the zones of their
-// flow and the name of their evidence. It belongs to the worker's goroutine.
+// guard stands between a pipeline and its judge, and completes alerts with the zones of their flow and the name of their evidence. It belongs
+// to the worker's goroutine.
 type guard struct {
-	judge    pipeline.Inspector
-	governor *governor.Governor
-	zones    *zone.Table
-	rec      *evidence.Recorder
-	raise    func(*alert.Alert)
-	counts   *shedCounts
+	judge pipeline.Inspector
+	zones *zone.Table
+	rec   *evidence.Recorder
+	raise func(*alert.Alert)
 
-	shed map[uint64]bool // flows whose payload is left out
-	flow *flow.Flow      // of the call that is under way
+	flow *flow.Flow // of the call that is under way
 	p    *packet.Packet
 }
-
-// depths is how much payload of a direction is inspected, by load level. Never written.
-var depths = [governor.LevelMax + 1]uint64{0, 64 << 10, 8 << 10, 8 << 10}
-
-// spared tells whether the payload of f's packet is left out now, and remembers the decision for the rest of the flow: half a
-// conversation makes no sense to anybody.
-func (g *guard) spared(f *flow.Flow, dir flow.Direction) bool {
-	level := g.governor.Level()
-	if level == 0 && len(g.shed) == 0 || f == nil {
-		return false
-	}
-	if g.shed[f.ID] {
-		return true
-	}
-	if level == 0 || f.Count[dir].Payload <= depths[level] && (level < governor.LevelMax || !lowPriority(f)) {
-		return false
-	}
-	g.shed[f.ID] = true
-	g.counts.flows.Add(1)
-	f.NoPayload = true // the pipeline gathers no more of the stream for inspection
-	return true
-}
-
-// lowPriority names the flows whose payload says least: encrypted ones, and those of no protocol we know.
-func lowPriority(f *flow.Flow) bool {
-	switch f.App {
-	case flow.AppTLS, flow.AppTLCP, flow.AppQUIC, flow.AppSSH:
-		return true
-	}
-	if f.App.Known() {
-		return false
-	}
-	return f.AppDone[0] && f.AppDone[1] || f.Kind == packet.KindUDP && f.Count[0].Packets+f.Count[1].Packets > datagramsTried
-}
-
-// datagramsTried is after how many datagrams without a known protocol a flow counts as one of none, though one side is silent.
-const datagramsTried = 4
 
 // Packet implements pipeline.Inspector.
 func (g *guard) Packet(p *packet.Packet, f *flow.Flow, dir flow.Direction) {
 	g.flow, g.p = f, p
-	if len(p.Payload) > 0 && g.spared(f, dir) {
-		payload := p.Payload
-		g.counts.packets.Add(1)
-		g.counts.bytes.Add(uint64(len(payload)))
-		p.Payload = nil
-		g.judge.Packet(p, f, dir)
-		p.Payload = payload
-	} else {
-		g.judge.Packet(p, f, dir)
-	}
+	g.judge.Packet(p, f, dir)
 	g.flow, g.p = nil, nil
 }
 
 // Stream implements pipeline.Inspector.
 func (g *guard) Stream(p *packet.Packet, f *flow.Flow, dir flow.Direction, c *stream.Chunk) {
-	if g.spared(f, dir) {
-		return // its packets are counted
-	}
 	g.flow, g.p = f, p
 	g.judge.Stream(p, f, dir, c)
 }
 
-// Transaction implements pipeline.Inspector. Transactions are judged at every level: they are what a flow says in its protocol.
+// Transaction implements pipeline.Inspector.
 func (g *guard) Transaction(p *packet.Packet, f *flow.Flow, dir flow.Direction, tx proto.Transaction) {
 	g.flow, g.p = f, p
 	g.judge.Transaction(p, f, dir, tx)
@@ -165,7 +134,6 @@ func (g *guard) FlowEnd(f *flow.Flow) {
 	g.flow, g.p = f, nil
 	g.judge.FlowEnd(f)
 	g.flow = nil
-	delete(g.shed, f.ID)
 }
 
 // alert completes a finding of the judge and hands it on.

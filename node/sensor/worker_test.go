@@ -69,19 +69,22 @@ func loaded(t *testing.T, level int) *governor.Governor {
 }
 
 func single(cfg Config, alerts *[]*alert.Alert) (*worker, *seer, *Sensor) {
-	s := &Sensor{cfg: cfg}
+	s := &Sensor{cfg: cfg, workers: map[*worker]bool{}}
 	j := &seer{payload: map[uint16]int{}}
 	s.cfg.Inspector = func(emit func(*alert.Alert)) pipeline.Inspector { j.emit = emit; return j }
 	w := s.newWorker(&outlet{})
 	// The outlet folds and encodes; here the alerts themselves are wanted.
-	g := &guard{governor: cfg.Governor, zones: cfg.Zones, rec: w.rec, shed: map[uint64]bool{}, counts: &s.shed, judge: j}
-	g.raise = func(a *alert.Alert) { *alerts = append(*alerts, a) }
+	g := &guard{zones: cfg.Zones, rec: w.rec, judge: j, raise: func(a *alert.Alert) { *alerts = append(*alerts, a) }}
 	j.emit = g.alert
 	list := []pipeline.Inspector{g}
 	if w.rec != nil {
 		list = []pipeline.Inspector{w.rec, g}
 	}
-	w.pipe = pipeline.New(cfg.Pipeline, list, nil)
+	pcfg := cfg.Pipeline
+	if cfg.Governor != nil {
+		pcfg.Load = cfg.Governor
+	}
+	w.pipe = pipeline.New(pcfg, list, nil)
 	return w, j, s
 }
 
@@ -91,53 +94,28 @@ func sendUDP(w *worker, n int, src, dst string, payload string) {
 	w.frame(&source.Frame{Time: time.Unix(1_700_000_000, int64(n)*1000), Data: frame, OrigLen: len(frame), Link: packet.LinkEthernet})
 }
 
-// TestShedding: deeper payload goes first, by level; headers are always judged; flows of low priority at the last level; all counted.
-func TestShedding(t *testing.T) {
+// TestLoadReachesTheWorkers: the governor's level makes workers shed, and what they shed is counted while they run and after.
+func TestLoadReachesTheWorkers(t *testing.T) {
+	if governor.LevelMax != pipeline.LevelMax {
+		t.Fatalf("the governor knows %d levels, the pipeline %d", governor.LevelMax, pipeline.LevelMax)
+	}
 	kib := strings.Repeat("x", 1024)
-	for level, want := range []int{100 << 10, 64 << 10, 8 << 10, 8 << 10} {
+	for _, level := range []int{0, 4, governor.LevelMax} {
 		var alerts []*alert.Alert
 		w, j, s := single(Config{Governor: loaded(t, level)}, &alerts)
-		for i := range 100 {
+		for i := range 200 {
 			sendUDP(w, i, "10.0.0.1:1000", "10.0.0.2:2000", kib)
 		}
-		sendUDP(w, 100, "10.0.0.1:1001", "10.0.0.2:2000", "short")
-		if level == governor.LevelMax {
-			want = datagramsTried << 10 // no protocol we know
-		}
-		if j.payload[1000] != want || j.packets != 101 || j.payload[1001] != 5 {
-			t.Errorf("level %d: %d bytes of payload shown, want %d; %d packets; the short flow %d", level, j.payload[1000], want, j.packets, j.payload[1001])
-		}
-		_, shed := s.Load()
-		if got := int(shed.Bytes); got != 100<<10-want || int(shed.Packets) != got>>10 || (level > 0) != (shed.Flows == 1) {
-			t.Errorf("level %d: %+v", level, shed)
-		}
-	}
-}
-
-// TestStreamsAreShed: the same for TCP, whose streams are shown in chunks.
-func TestStreamsAreShed(t *testing.T) {
-	c := packettest.NewCapture()
-	v := c.TCP(netip.MustParseAddrPort("10.0.0.1:1000"), netip.MustParseAddrPort("10.0.0.2:2000")).Handshake()
-	for range 200 {
-		v.Send(flow.ToServer, make([]byte, 1000)).Ack(flow.ToClient)
-	}
-	v.Close()
-	seen := map[int]int{}
-	for _, level := range []int{0, 2} {
-		var alerts []*alert.Alert
-		w, j, s := single(Config{Governor: loaded(t, level)}, &alerts)
-		for i := range c.Frames {
-			w.frame(&c.Frames[i])
-		}
 		w.pipe.Flush()
-		seen[level] = j.streamed
-		_, shed := s.Load()
-		if (level > 0) != (shed.Packets > 150) {
-			t.Errorf("level %d: %+v", level, shed)
+		st, shed := s.Load()
+		if st.Level != level || (level > 0) != (shed.CutBytes+shed.FlowBytes > 50<<10) || (level == 0) != (j.packets == 200 && shed.Flows == 0 && shed.Cuts == 0) && level == governor.LevelMax {
+			t.Errorf("level %d: %+v, %+v, %d packets shown", level, st, shed, j.packets)
 		}
-	}
-	if seen[0] < 200_000 || seen[2] > 20_000 {
-		t.Errorf("streamed by level: %v", seen)
+		s.retire(w)
+		s.retire(w)
+		if _, after := s.Load(); after.CutBytes != shed.CutBytes || after.FlowBytes != shed.FlowBytes || after.Level != 0 {
+			t.Errorf("level %d: after its end %+v, before %+v", level, after, shed)
+		}
 	}
 }
 
@@ -161,7 +139,7 @@ func TestAlertsAreCompleted(t *testing.T) {
 	sendUDP(w, 2, "10.0.1.2:2000", "10.0.0.1:1000", "answer")
 	sendUDP(w, 3, "10.0.0.1:1000", "8.8.8.8:53", "attack")
 	w.pipe.Flush()
-	w.close(store)
+	s.retire(w)
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}

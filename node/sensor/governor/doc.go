@@ -8,10 +8,8 @@
 //
 // # Levels
 //
-//	0 full      everything is inspected
-//	1 depth     payload of a flow is inspected up to 64 KiB in each direction
-//	2 shallow   up to 8 KiB
-//	3 low       as 2, and flows of low priority (encrypted, or without a protocol we know) are no longer inspected beyond their headers
+// 0 is full inspection, 6 the least; what each leaves out is the pipeline's (capture/pipeline): first ever less depth of
+// payload, then flows of low priority, then all but the beginning of every flow.
 //
 // The level rises by one when a second's use is above the limit twice in a row, and falls by one after ten seconds below
 // four fifths of it: it must not swing with every burst. Memory above its limit raises it too, and asks the runtime to

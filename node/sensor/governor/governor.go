@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// LevelMax is the highest load level.
-const LevelMax = 3
+// LevelMax is the highest load level, that of the pipeline.
+const LevelMax = 6
 
 // Limits say what the process may use. A zero field is no limit.
 type Limits struct {

@@ -52,33 +52,33 @@ func TestLevelFollowsUse(t *testing.T) {
 	s := &stage{cpu: 50}
 	g := s.governor(Limits{CPU: 20})
 	s.seconds(g, 1)
-	for i, want := range []int{0, 1, 1, 2, 2, 3, 3, 3, 3} {
+	for i, want := range []int{0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 6, 6} {
 		s.seconds(g, 1)
 		if g.Level() != want {
 			t.Fatalf("after %d seconds at 50%%: level %d, want %d", i+1, g.Level(), want)
 		}
 	}
-	if st := g.Status(); st.CPU < 49.9 || st.CPU > 50.1 || st.Raised != 3 || st.CPULimit != 20 {
+	if st := g.Status(); st.CPU < 49.9 || st.CPU > 50.1 || st.Raised != 6 || st.CPULimit != 20 {
 		t.Errorf("%+v", st)
 	}
 	s.cpu = 18 // below the limit, not below four fifths of it: stays
 	s.seconds(g, 1)
 	s.seconds(g, 30)
-	if g.Level() != 3 {
+	if g.Level() != 6 {
 		t.Errorf("between: level %d", g.Level())
 	}
 	s.cpu = 10
 	s.seconds(g, 1)
 	s.seconds(g, 9)
-	if g.Level() != 3 {
+	if g.Level() != 6 {
 		t.Errorf("fell too soon: level %d", g.Level())
 	}
 	s.seconds(g, 1)
-	if g.Level() != 2 {
+	if g.Level() != 5 {
 		t.Errorf("after ten seconds below: level %d", g.Level())
 	}
-	s.seconds(g, 20)
-	if st := g.Status(); st.Level != 0 || st.Lowered != 3 {
+	s.seconds(g, 50)
+	if st := g.Status(); st.Level != 0 || st.Lowered != 6 {
 		t.Errorf("%+v", st)
 	}
 	for range 5 { // a burst of a second now and then
@@ -101,7 +101,7 @@ func TestMemory(t *testing.T) {
 	}
 	s.rss = 60
 	s.seconds(g, 12)
-	if g.Level() != 3 || s.freed != 2 || g.Status().Memory != 6 {
+	if g.Level() != 6 || s.freed != 2 || g.Status().Memory != 6 {
 		t.Errorf("above: level %d, freed %d, %+v", g.Level(), s.freed, g.Status())
 	}
 }
