@@ -11,6 +11,6 @@
 //
 // The password of PASS and the data of ACCT and ADAT are in the transaction, for rules, and masked in the event.
 //
-// Limits: lines of 4 KiB (longer ones are cut and noted), 64 reply lines and 64 KiB of them for each command, 128 commands
+// Limits: lines of 4 KiB (longer ones are cut and noted), 64 reply lines and 64 KiB of them for each command, 512 commands
 // waiting for their reply, 4 KiB of a listing. After a gap reading goes on at the next line.
 package ftp

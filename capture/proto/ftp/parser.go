@@ -14,7 +14,7 @@ const (
 	lineBytesMax  = 4096
 	repliesMax    = 64
 	replyBytesMax = 64 << 10
-	waitingMax    = 128
+	waitingMax    = 512
 	userNameMax   = 256
 	codeDigits    = 3
 )
@@ -25,6 +25,7 @@ type Parser struct {
 	waiting  []*Transaction // without their final reply, oldest first
 	user     []byte
 	transfer *Transfer // the data connection that was announced last
+	flooded  bool      // too many commands without reply were noted
 	many     []byte    // the code of a reply of several lines that goes on
 }
 
@@ -73,6 +74,10 @@ func (p *Parser) command(c *proto.Context, l line.Line) {
 	t.progress[flow.ToServer] = Commanded
 	t.Touch(flow.ToServer)
 	if len(p.waiting) >= waitingMax {
+		if !p.flooded { // once is enough
+			p.flooded = true
+			t.Anomaly("too_many_transactions")
+		}
 		p.waiting[0].finish()
 		p.waiting = p.waiting[:copy(p.waiting, p.waiting[1:])]
 	}

@@ -14,7 +14,7 @@ const (
 )
 
 // Anomalies are the names Transaction.Anomalies can hold, those of the rule keyword app-layer-event:ftp. Never written.
-var Anomalies = []string{"request_command_too_long", "response_command_too_long"}
+var Anomalies = []string{"request_command_too_long", "response_command_too_long", "too_many_transactions"}
 
 // Mode says how a command sets up data connections.
 type Mode uint8

@@ -131,7 +131,7 @@ func TestAnomalies(t *testing.T) {
 	}
 	f("invalid_data", "C: what")
 	f("invalid_data", "S: x what")
-	f("request_not_found", "S: x OK")
+	f("request_not_found", "C: a NOOP", "S: x OK")
 	f("too_many_transactions", strings.Split(strings.Repeat("C: a NOOP|", waitingMax+1)+"C: a NOOP", "|")...)
 	f("too_many_headers", "C: a APPEND x {6000+}\n"+strings.Repeat("A: b\n", 1000))
 	f("mime_malformed_msg", "C: a APPEND x {40+}\nContent-Type: multipart/mixed; x=aaaa\n\n")

@@ -46,6 +46,7 @@ type Parser struct {
 	waiting []*Transaction // without their tagged response, oldest first
 	fetch   *Transaction   // whose response is being read
 	user    []byte
+	asked   bool // the client has sent something
 }
 
 var _ proto.Parser = (*Parser)(nil)
@@ -138,6 +139,7 @@ func literalSize(b []byte) (before []byte, n int64) {
 // request reads a line of the client.
 func (p *Parser) request(b []byte) {
 	h := &p.half[flow.ToServer]
+	p.asked = true
 	before, n := literalSize(b)
 	switch t := p.tx; {
 	case h.within && t != nil: // goes on behind a literal
@@ -381,6 +383,9 @@ func (p *Parser) End(c *proto.Context, dir flow.Direction, rest []byte) {
 		for _, t := range p.waiting {
 			t.finish()
 		}
-		p.waiting = nil
+		if p.fetch != nil {
+			p.fetch.finish()
+		}
+		p.waiting, p.fetch = nil, nil
 	}
 }

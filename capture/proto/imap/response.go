@@ -127,7 +127,9 @@ func (p *Parser) tagged(tag, rest, b []byte) proto.Verdict {
 		t.Tag, _ = line.Clip(tag, tagBytesMax)
 		p.c.Begin(t)
 		t.keepResponse(b)
-		t.Anomaly("request_not_found")
+		if p.asked { // else only the server is seen
+			t.Anomaly("request_not_found")
+		}
 		t.finish()
 		return proto.Continue
 	}
