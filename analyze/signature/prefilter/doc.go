@@ -19,6 +19,9 @@
 // Measured against the earlier form (a rolling window at every position, one pass for each length of pattern, no zones), on the TCP tables of
 // 23 000 rules: 4 to 9 times the speed. Which bytes are rare was measured over 20 MB of payload of mixed captures.
 //
+// Built with the tag hyperscan (Debian: libhyperscan-dev or libvectorscan-dev, cgo), buffers of 64 bytes and more are searched by that library instead; a test under the same
+// tag holds both to the same results. The default build is pure Go.
+//
 // A Table is immutable after Build and safe for concurrent use. Hits belongs to one goroutine and is reused: a scan allocates nothing once its
 // slices have grown.
 //

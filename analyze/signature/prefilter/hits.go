@@ -5,6 +5,7 @@ type Hits struct {
 	IDs   []uint32
 	stamp []uint32
 	round uint32
+	space *workspace // of accelerators
 }
 
 // Reset empties h for identifiers below n.

@@ -55,6 +55,7 @@ type zone struct {
 	bounded bool
 	singles []single
 	passes  []pass
+	accel   *accelerator // does the work of both where it is there
 }
 
 // single is a pattern of one byte.
@@ -102,6 +103,7 @@ func buildZone(group []pattern) zone {
 		}
 	}
 	z.bounded = z.limit < noBound
+	z.accel = newAccelerator(group)
 	for _, s := range plan(rest) {
 		z.passes = append(z.passes, buildPass(s))
 	}
@@ -140,6 +142,9 @@ func (t *Table) scan(data []byte, seen, anchor int, h *Hits) {
 
 // scan looks at data; bounds count from anchor in it, which may lie before its start.
 func (z *zone) scan(data []byte, anchor, seen int, h *Hits) {
+	if z.accel != nil && z.accel.scan(data, anchor, seen, h) {
+		return
+	}
 	for i := range z.singles {
 		if s := &z.singles[i]; !h.Has(s.id) && s.in(data, anchor, seen) {
 			h.Add(s.id)
