@@ -18,6 +18,7 @@ type body struct {
 	c    *proto.Context // of the current call
 	dec  [codingsMax]*coding.Decoder
 	decs int
+	sink [codingsMax]coding.Sink // where the output of each decoder goes
 	held []byte // encoded bytes until the first decoded ones come, in case it is not encoded at all
 	file *file.File
 	form *form
@@ -56,7 +57,7 @@ func (g *body) start(t *Transaction, dir flow.Direction, k *kit) {
 			g.release()
 			return
 		}
-		g.dec[g.decs] = coding.New(kind, k.limits.DecodedBytesMax, &k.pool)
+		g.dec[g.decs], g.sink[g.decs] = coding.New(kind, k.limits.DecodedBytesMax, &k.pool), g.layer(g.decs)
 		g.decs++
 	}
 	if dir == flow.ToServer {
@@ -85,7 +86,7 @@ func (g *body) decode(b []byte) {
 		g.held = append(g.held, b[:n]...)
 		beyond = b[n:]
 	}
-	g.judge(g.dec[g.decs-1].Write(b, g.layer(g.decs-1)))
+	g.judge(g.dec[g.decs-1].Write(b, g.sink[g.decs-1]))
 	if g.decs == 0 && len(beyond) > 0 {
 		g.show(beyond)
 	}
@@ -99,7 +100,7 @@ func (g *body) layer(i int) coding.Sink {
 	if i == 0 {
 		return g.keepOn
 	}
-	return func(b []byte) bool { return g.judge(g.dec[i-1].Write(b, g.layer(i-1))) }
+	return func(b []byte) bool { return g.dec[i-1] != nil && g.judge(g.dec[i-1].Write(b, g.sink[i-1])) }
 }
 
 // keepOn shows decoded bytes and tells whether more are wanted.
@@ -179,7 +180,7 @@ func (g *body) finish(c *proto.Context, whole bool) {
 	g.c = c
 	g.to.Done = true
 	for i := g.decs - 1; i >= 0 && i < g.decs; i-- { // a decoder that fails at its end gives all of them back
-		g.judge(g.dec[i].Close(g.layer(i)))
+		g.judge(g.dec[i].Close(g.sink[i]))
 	}
 	g.release()
 	if g.form != nil {
