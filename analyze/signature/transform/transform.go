@@ -9,6 +9,7 @@ import (
 	"crypto/sha1" //nolint:gosec // as above
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fengsui/analyze/signature/inspect"
@@ -35,13 +36,19 @@ var plain = map[string]Func{
 	"tld":                  tld,
 }
 
+// withArgument are the transforms that take an argument. Never written.
+var withArgument = []string{"from_base64", "gunzip", "pcrexform", "xor", "zlib_deflate"}
+
 // Known tells whether name is a transform.
-func Known(name string) bool {
-	switch name {
-	case "xor", "pcrexform", "from_base64", "gunzip", "zlib_deflate":
-		return true
+func Known(name string) bool { return slices.Contains(withArgument, name) || plain[name] != nil }
+
+// Names lists the transforms.
+func Names() []string {
+	names := slices.Clone(withArgument)
+	for name := range plain {
+		names = append(names, name)
 	}
-	return plain[name] != nil
+	return names
 }
 
 // Parse gives the transform of a name with its argument.
