@@ -11,18 +11,19 @@ import (
 
 // body takes one message body: content codings are undone, the rest goes to what is kept and to the files it carries.
 type body struct {
-	tx   *Transaction
-	dir  flow.Direction
-	to   *Body
-	kit  *kit
-	c    *proto.Context // of the current call
-	dec  [codingsMax]*coding.Decoder
-	decs int
-	sink [codingsMax]coding.Sink // where the output of each decoder goes
-	held []byte // encoded bytes until the first decoded ones come, in case it is not encoded at all
-	file *file.File
-	form *form
-	lost bool
+	tx    *Transaction
+	dir   flow.Direction
+	to    *Body
+	kit   *kit
+	c     *proto.Context // of the current call
+	dec   [codingsMax]*coding.Decoder
+	decs  int
+	sink  [codingsMax]coding.Sink // where the output of each decoder goes
+	held  []byte                  // encoded bytes until the first decoded ones come, in case it is not encoded at all
+	file  *file.File
+	form  *form
+	lost  bool
+	plain bool // decoding has failed before it showed anything
 }
 
 // kit is what the parsers of one worker share.
@@ -87,8 +88,8 @@ func (g *body) decode(b []byte) {
 		beyond = b[n:]
 	}
 	g.judge(g.dec[g.decs-1].Write(b, g.sink[g.decs-1]))
-	if g.decs == 0 && len(beyond) > 0 {
-		g.show(beyond)
+	if g.plain {
+		g.showPlain(beyond)
 	}
 	if g.to.Total > 0 {
 		g.held = nil
@@ -100,7 +101,7 @@ func (g *body) layer(i int) coding.Sink {
 	if i == 0 {
 		return g.keepOn
 	}
-	return func(b []byte) bool { return g.dec[i-1] != nil && g.judge(g.dec[i-1].Write(b, g.sink[i-1])) }
+	return func(b []byte) bool { return g.judge(g.dec[i-1].Write(b, g.sink[i-1])) }
 }
 
 // keepOn shows decoded bytes and tells whether more are wanted.
@@ -121,17 +122,25 @@ func (g *body) judge(o coding.Outcome) bool {
 			g.file.Abort()
 		}
 	case coding.Failed:
-		if g.to.Total > 0 || len(g.held) == 0 {
-			break
+		// Not encoded at all, whatever the header says, as some servers do. What was held is shown once the decoders, which
+		// may be in the middle of their work, have returned.
+		if g.to.Total == 0 && len(g.held) > 0 && !g.plain {
+			g.tx.Anomaly("gzip_decompression_failed")
+			g.plain = true
 		}
-		// Not encoded at all, whatever the header says, as some servers do.
-		g.tx.Anomaly("gzip_decompression_failed")
-		g.release()
-		plain := g.held
-		g.held = nil
-		g.show(plain)
 	}
 	return false
+}
+
+// showPlain gives up decoding and shows what has come, as it was sent.
+func (g *body) showPlain(beyond []byte) {
+	held := g.held
+	g.held, g.plain = nil, false
+	g.release()
+	g.show(held)
+	if len(beyond) > 0 {
+		g.show(beyond)
+	}
 }
 
 // show takes plain bytes.
@@ -179,8 +188,11 @@ func (g *body) finish(c *proto.Context, whole bool) {
 	}
 	g.c = c
 	g.to.Done = true
-	for i := g.decs - 1; i >= 0 && i < g.decs; i-- { // a decoder that fails at its end gives all of them back
+	for i := g.decs - 1; i >= 0 && !g.plain; i-- {
 		g.judge(g.dec[i].Close(g.sink[i]))
+	}
+	if g.plain {
+		g.showPlain(nil)
 	}
 	g.release()
 	if g.form != nil {

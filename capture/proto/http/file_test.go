@@ -84,3 +84,15 @@ func TestDigestsCoverAllOfABody(t *testing.T) {
 		t.Errorf("md5 %x of %d bytes, %d kept", got.Sum("md5"), got.Size, len(got.Data))
 	}
 }
+
+// TestFailingInnerCoding cuts a body of two codings, of which the inner fails, in every way.
+func TestFailingInnerCoding(t *testing.T) {
+	body := gzipped(strings.Repeat("not deflate at all, \xff\xff\xff\xff and more of it", 50))
+	for cut := range len(body) {
+		d := drive("GET / HTTP/1.1\r\nHost: h\r\n\r\n", tc, "HTTP/1.1 200 OK\r\nContent-Encoding: deflate, gzip\r\n\r\n", body[:cut], body[cut:])
+		d.End()
+		if b := &tx(t, d, 0).Response.Body; string(b.Data) != body || !b.Done {
+			t.Fatalf("cut at %d: %d bytes of %d", cut, len(b.Data), len(body))
+		}
+	}
+}

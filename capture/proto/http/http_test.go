@@ -189,9 +189,19 @@ func TestBodies(t *testing.T) {
 	f("not gzip at all", "Content-Encoding: gzip\r\n", "plain", "plain", false)
 	f("brotli", "Content-Encoding: br\r\n", br.String(), "brotli text", false)
 	f("two codings", "Content-Encoding: gzip, br\r\n", twice.String(), "zipped text", false)
+	inner := gzipped("not deflate at all, \xff\xff\xff\xff\xff\xff and more of it")
+	f("inner coding fails while the outer writes", "Content-Encoding: deflate, gzip\r\n", inner, inner, false)
 	f("coding not undone", "Content-Encoding: lzma\r\n", "\x8b\x01", "\x8b\x01", false)
 	f("bad chunk", "Transfer-Encoding: chunked\r\n", "zz\r\nabc", "zz\r\nabc", false)
 	f("no body", "Content-Length: 0\r\n", "", "", false)
+}
+
+func gzipped(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write([]byte(text))
+	_ = z.Close()
+	return b.String()
 }
 
 func TestBomb(t *testing.T) {

@@ -82,7 +82,9 @@ func (z *Inflater) Write(b []byte, sink Sink) (rest []byte, err error) {
 	for z.step != atEnd {
 		var more bool
 		if b, more, err = z.advance(b, sink); err != nil || more {
-			z.flush(sink)
+			if !z.flush(sink) && err == nil {
+				err = ErrFull
+			}
 			return nil, err
 		}
 	}
