@@ -241,6 +241,9 @@ func (j *job) close() error {
 	if j.eveOut != nil && j.s.types.Has("stats") {
 		eve.WriteStats(j.eveOut, j.s.iface, j.totals())
 	}
+	if err := j.saveState(); err != nil {
+		j.fail(err)
+	}
 	if j.alertsTo != nil {
 		if err := j.alertsTo.Flush(); err != nil {
 			j.fail(fmt.Errorf("writing alerts: %w", err))

@@ -17,6 +17,7 @@ type RuleFiles struct {
 	Thresholds  string // path of a threshold.config
 	Categories  string // path of iprep categories
 	Reputation  []string
+	State       string // folder of data sets that are kept from run to run
 }
 
 // Read reads all of it. names keeps the meaning of flowbits from an earlier set; nil makes a fresh one.
@@ -40,12 +41,16 @@ func (r *RuleFiles) Read(names *signature.Names) ([]signature.Source, signature.
 		}
 		opt.Reputation = rep
 	}
+	if r.State != "" {
+		opt.ReadState = func(name string) ([]byte, error) { return readState(r.State, name) }
+	}
 	return f.sources, opt, nil
 }
 
 func (s *settings) ruleFiles() *RuleFiles {
 	return &RuleFiles{
 		Files: s.rules, HomeNet: s.homeNet, ExternalNet: s.external, Vars: s.vars, Thresholds: s.thresholds, Categories: s.categories, Reputation: s.reputation,
+		State: s.state,
 	}
 }
 

@@ -32,6 +32,7 @@ type settings struct {
 	reputation []string
 	indicators []string
 	yara       []string
+	state      string
 	digests    map[string]bool // of files, that rules ask for
 	eve        string
 	types      eve.Types
@@ -102,6 +103,7 @@ func (s *settings) flags(x *raw) *flag.FlagSet {
 	set.Var(&x.reputation, "reputation", "")
 	set.Var(&x.indicators, "indicators", "")
 	set.Var(&x.yara, "yara", "")
+	set.StringVar(&s.state, "state-dir", "", "")
 	set.StringVar(&s.eve, "eve", "", "")
 	set.StringVar(&x.types, "eve-types", "all", "")
 	set.BoolVar(&s.payload, "eve-payload", false, "")

@@ -167,3 +167,24 @@ func TestStdin(t *testing.T) {
 		t.Errorf("%d %q %q", code, out, log)
 	}
 }
+
+// TestStateIsKept runs twice: what a rule learns in the first run it knows in the second.
+func TestStateIsKept(t *testing.T) {
+	rules := write(t, "a.rules", `alert dns any any -> any any (msg:"new name"; dns.query; dataset:set,names,type string,state names.lst; sid:1;)`)
+	dir := filepath.Join(t.TempDir(), "state")
+	pcap := realCapture(t, "malcolm-SIGred-sigxploit.pcap")
+	code, first, log := runCommand("--rules", rules, "--pcap", pcap, "--state-dir", dir, "--checksum-validation=false")
+	if code != 0 || first == "" {
+		t.Fatalf("%d %q %q", code, first, log)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "names.lst")); err != nil || len(text) == 0 {
+		t.Fatalf("%v %q", err, text)
+	}
+	code, second, log := runCommand("--rules", rules, "--pcap", pcap, "--state-dir", dir, "--checksum-validation=false")
+	if code != 0 || second != "" {
+		t.Errorf("names of the first run are not known: %d %q %q", code, second, log)
+	}
+	if _, err := readState(dir, "../x"); err == nil {
+		t.Error("a name leads out of the folder")
+	}
+}

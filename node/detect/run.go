@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"fengsui/analyze/alert"
@@ -23,6 +24,9 @@ const (
 	exitUsage  = 2
 )
 
+// collectAt is how much garbage may gather before it is collected, in per cent of what is held.
+const collectAt = 200
+
 // Run is the command. Alerts go to stdout, everything else to stderr; the result is the exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s, err := parse(args, stdout)
@@ -36,6 +40,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		fmt.Fprintf(stderr, "fengsui detect: %v; see `fengsui detect --help`\n", err)
 		return exitUsage
+	}
+	if os.Getenv("GOGC") == "" { // measured: a fifth less time for some 60 MB more
+		debug.SetGCPercent(collectAt)
 	}
 	if err := run(ctx, s, stdout, &locked{w: stderr}); err != nil {
 		fmt.Fprintf(stderr, "fengsui detect: %v\n", err)

@@ -167,6 +167,9 @@ func (j *job) reloads(ctx context.Context, ready chan<- struct{}) {
 
 func (j *job) reload() {
 	begun := time.Now()
+	if err := j.saveState(); err != nil {
+		fmt.Fprintf(j.stderr, "fengsui detect: %v\n", err)
+	}
 	set, refusals, err := loadNamed(j.s, j.names)
 	if err != nil {
 		fmt.Fprintf(j.stderr, "fengsui detect: rules not reloaded, the old ones stay in force: %v\n", err)

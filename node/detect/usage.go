@@ -25,6 +25,7 @@ rules
   --var NAME=VALUE             set a rule variable; repeatable
   --vars FILE                  rule variables, a line each: "NAME: VALUE"; # begins a comment; --var wins over it
   --threshold-file FILE        Suricata threshold.config
+  --state-dir DIR              where data sets of rules (dataset with save or state) are kept from run to run
   --reputation-categories FILE iprep categories: id,name,text
   --indicators FILE            addresses, domains, URLs, file digests, fingerprints that alert, one a line; repeatable
   --yara FILE                  YARA rules for files that are carried (builds with the tag yara); repeatable
