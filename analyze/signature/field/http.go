@@ -10,10 +10,10 @@ import (
 
 // httpOf gives the exchange, over HTTP/1 or a stream of HTTP/2.
 func httpOf(v *View) *httpproto.Transaction {
-	if x, ok := v.Tx.(*http2proto.Transaction); ok {
-		return &x.Transaction
+	if x, ok := v.Tx.(*httpproto.Transaction); ok {
+		return x
 	}
-	return v.Tx.(*httpproto.Transaction)
+	return &v.Tx.(*http2proto.Transaction).Transaction
 }
 
 // httpSide makes a buffer out of the message of the side looked at.
@@ -44,7 +44,7 @@ func httpHeader(name, header string, dirs Dirs) Buffer {
 			headers := httpOf(v).Side(v.Dir).Headers
 			for i := range headers {
 				have := headers[i].Name
-				if framed && !bytes.Equal(have, exact) || !framed && !bytes.EqualFold(have, exact) {
+				if len(have) != len(exact) || framed && !bytes.Equal(have, exact) || !framed && !bytes.EqualFold(have, exact) {
 					continue
 				}
 				if value := headers[i].Value; value != nil {
