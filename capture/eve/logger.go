@@ -55,7 +55,6 @@ type Logger struct {
 	early  map[proto.Transaction]struct{} // written, but still to be shown to the inspectors
 	ev     event.Event
 	nest   nest
-	scr    []byte
 
 	// what is asked for, looked up once
 	alert, flows, files, anomalies, decode bool
