@@ -29,7 +29,7 @@ func never() *cond  { return &cond{op: condFalse} }
 
 func all(list ...*cond) *cond  { return &cond{op: condAnd, list: list} }
 func some(list ...*cond) *cond { return &cond{op: condOr, list: list} }
-func not(c *cond) *cond       { return &cond{op: condNot, list: []*cond{c}} }
+func not(c *cond) *cond        { return &cond{op: condNot, list: []*cond{c}} }
 
 // absolute tests size bytes at a fixed offset: masked, equal to val.
 func absolute(off, size int, mask, val uint32) *cond {

@@ -68,7 +68,9 @@ func zoo(cut bool) [][]byte {
 	add(0x0800, tcp(hostA, hostB, 40000, 80, 2, 0), 100)
 	add(0x0800, tcp(hostA, hostB, 40000, 80, 2, 0), 0x2064, 7)
 	add(0x86dd, udp(hostC, hostD, 53, 4000, 9), 7)
-	label := func(n uint32, bottom byte) []byte { return []byte{byte(n >> 12), byte(n >> 4), byte(n<<4) | bottom, 64} }
+	label := func(n uint32, bottom byte) []byte {
+		return []byte{byte(n >> 12), byte(n >> 4), byte(n<<4) | bottom, 64}
+	}
 	add(0x8847, append(label(1000, 1), tcp(hostA, hostB, 40000, 80, 2, 0)...))
 	add(0x8847, append(label(1000, 0), append(label(17, 1), udp(hostC, hostD, 53, 4000, 9)...)...))
 	pppoe := func(b []byte, proto uint16) []byte {
