@@ -253,6 +253,7 @@ func TestMatching(t *testing.T) {
 	f("incomplete line", "GET/1=0", "GET /1")
 	f("empty lines between", "GET/1=0 GET/2=0", "\r\n\r\n"+req("GET", "/1")+"\n\r\n"+req("GET", "/2"))
 	f("0.9", "GET/1=0", "GET /1\r\n", tc, "just bytes")
+	f("upgrades that nobody answers", "GET/1=0 GET/2=0 GET/3=0", "GET /1 HTTP/1.1\r\nUpgrade: h2c\r\n\r\nGET /2 HTTP/1.1\r\nUpgrade: h2c\r\n\r\n"+req("GET", "/3"))
 	f("hole in a body", "POST/1=200 GET/2=0", "POST /1 HTTP/1.1\r\nContent-Length: 10\r\n\r\nab", 5, "xyz"+req("GET", "/2"), tc, resp(200, ""))
 	f("hole in headers", "GET/1=0 GET/3=0", "GET /1 HTTP/1.1\r\nHost: h", 30, "nal: x\r\n\r\n"+req("GET", "/3"))
 	f("hole in responses", "GET/1=200 GET/2=404", req("GET", "/1")+req("GET", "/2"), tc, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab", 20, "tail\r\n"+resp(404, ""))

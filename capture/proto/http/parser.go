@@ -60,7 +60,7 @@ func New(l Limits) func(datagram bool) proto.Parser {
 func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, proto.Verdict) {
 	done := 0
 	p.fresh, p.answered = false, nil
-	for done < len(b) && (dir == flow.ToClient || !p.hold) {
+	for done < len(b) && !p.waits(dir, b[done:]) {
 		n, v := p.step(c, dir, b[done:])
 		done += n
 		if v != proto.Continue {
@@ -74,6 +74,16 @@ func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, prot
 		p.complete(c, dir) // HTTP/0.9: the request is its line
 	}
 	return done, proto.Continue
+}
+
+// waits tells whether bytes of the client wait for the answer to its wish for another protocol. Those that begin a request
+// do not: it goes on in HTTP, and where only this side is captured no answer would ever come.
+func (p *Parser) waits(dir flow.Direction, b []byte) bool {
+	if dir == flow.ToServer && p.hold {
+		p.hold = requestLike(b) != proto.Yes
+		return p.hold
+	}
+	return false
 }
 
 // step reads as much as one stage takes: zero means that more bytes are needed. Only a change of stage may come without
