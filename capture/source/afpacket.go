@@ -10,7 +10,7 @@ import (
 
 // LiveOptions say how an interface is captured. A zero field takes the default in its comment.
 type LiveOptions struct {
-	SnapLen      int           // bytes kept of a frame, 262144 at most, 16384
+	SnapLen      int           // bytes kept of a frame, at most and by default 262144: cards and the kernel merge packets up to 64 KiB and more
 	RingBytes    int           // ring shared with the kernel, for each source, 32 MiB
 	BlockBytes   int           // the kernel hands the ring over in blocks of this size, a power of two from 64 KiB, 1 MiB
 	BlockTimeout time.Duration // a block that does not fill is handed over after this time, 10 ms
@@ -28,10 +28,9 @@ const (
 )
 
 func (o *LiveOptions) fill() {
-	if o.SnapLen <= 0 {
-		o.SnapLen = 16384
+	if o.SnapLen <= 0 || o.SnapLen > snapLenMax {
+		o.SnapLen = snapLenMax
 	}
-	o.SnapLen = min(o.SnapLen, snapLenMax)
 	if o.BlockBytes <= 0 {
 		o.BlockBytes = 1 << 20
 	}

@@ -17,6 +17,9 @@
 // which the kernel keeps beside the packet, are put back in front of the type. Built with the tag libpcap, Libpcap
 // captures through that library where there is no AF_PACKET.
 //
+// Where several rings share an interface the kernel puts IP fragments together before it chooses a ring: what is odd about
+// fragments (overlaps) is then seen in files and by a single ring only.
+//
 // A Source delivers frames in order from one goroutine, the caller's of Run, and stops when its context is cancelled. It
 // returns errors and never retries: supervising is the caller's. A frame's bytes are reused for the next frame.
 //

@@ -55,7 +55,7 @@ type Capture struct {
 
 	Filter      string // tcpdump expression; what it refuses is not looked at
 	Workers     int    // of an interface: rings and goroutines that share its traffic; 0 = limits.workers
-	SnapLen     int    // of an interface: bytes kept of a frame; 0 = 16384
+	SnapLen     int    // of an interface: bytes kept of a frame; 0 = all
 	RingBytes   int64  // of an interface: memory shared with the kernel, for each worker; 0 = 32 MiB
 	Promiscuous bool   // of an interface: also what is not addressed to this machine
 }
