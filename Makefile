@@ -32,8 +32,8 @@ test-short: ## what fits in a minute: no processes, no network namespaces
 	go test -short ./...
 
 # The parts that need C libraries, each behind a build tag. Add a tag with its package of Debian.
-TAGS := yara
-TAG_DEBIAN := libyara-dev
+TAGS := yara hyperscan libpcap
+TAG_DEBIAN := libyara-dev libhyperscan-dev libpcap-dev
 test-tags: ## the optional parts behind build tags (cgo), with the C libraries they need
 	@$(MAKE) --no-print-directory debian DEBIAN="$(TAG_DEBIAN)"
 	@for tag in $(TAGS); do dirs=$$(grep -rl --include='*_test.go' "^//go:build $$tag$$" . | xargs -n1 dirname | sort -u); \

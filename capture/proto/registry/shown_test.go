@@ -201,4 +201,21 @@ var protocols = []shown{
 		limits: "64 nodes and 64 peers a message",
 		tshark: &second{filter: "bt-dht", decode: "udp.port==6881,bt-dht", what: "messages"},
 	},
+	{
+		app: "tlcp", title: "TLCP (GB/T 38636)", capture: "capture/proto/tlcp/testdata/tlcp.pcap",
+		limits: "as TLS; the fields of two certificates a side",
+		tshark: &second{filter: "tls.record.version==0x0101 && tls.handshake.type==1", what: "client hellos"},
+	},
+	{
+		app: "telnet", title: "Telnet", capture: "pcaps/malcolm-proto-Telnet.pcap",
+		limits: "lines of 4 KiB; options stripped; passwords masked",
+	},
+	{
+		app: "irc", title: "IRC", capture: "pcaps/malcolm-proto-IRC.pcap",
+		limits: "line 4 KiB",
+	},
+	{
+		app: "nfs", title: "NFS 2, 3 and 4", capture: "capture/proto/nfs/testdata/nfs.pcap",
+		limits: "256 calls waiting; names 4 KiB; reads and writes as files",
+	},
 }
