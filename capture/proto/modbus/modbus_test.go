@@ -113,6 +113,7 @@ func TestRecognise(t *testing.T) {
 		{502, read[:7], proto.Maybe},
 		{502, adu(1, "\x83\x01"), proto.No},
 		{5020, adu(1, "\x03\x00\x10\x00"), proto.No},
+		{389, "\x30\x84\x00\x00\x00\x10\x02\x01\x01\x61\x84\x00\x00\x00\x07\x0a\x01\x00\x04\x00\x04\x00", proto.No},
 		{502, "GET / HTTP/1.1\r\n", proto.No},
 	} {
 		if got := Recognise(&proto.Probe{Dir: c, Data: []byte(x.data), ServerPort: x.port}); got != x.want {

@@ -83,8 +83,8 @@ func Recognise(p *proto.Probe) proto.Match {
 	}
 	var q Request
 	q.Function = b[headBytes]
-	if !p.Port(502) && p.Dir == flow.ToServer && q.parse(b[headBytes+1:n]) != "" {
-		return proto.No // on another port only what is right in every byte
+	if !p.Port(502) && (p.Dir == flow.ToClient || q.parse(b[headBytes+1:n]) != "") {
+		return proto.No // on another port only a request that is right in every byte: LDAP's long lengths look like a header
 	}
 	return proto.Yes
 }
