@@ -116,14 +116,18 @@ func (l *Logger) Transaction(_ *packet.Packet, _ *flow.Flow, dir flow.Direction,
 	l.ready = append(l.ready, done{tx, dir})
 }
 
-// liveMax is up to how many live transactions a flow's are looked through on each packet.
-const liveMax = 16
+const (
+	// liveMax is up to how many live transactions a flow's are looked through on each packet.
+	liveMax = 16
+	// earlyMax bounds the transactions remembered as written early; beyond it they are written when they have been shown.
+	earlyMax = 1 << 16
+)
 
 // finished notes the transactions that both sides have completed, though not all of it has been shown to the inspectors: an answer is
 // parsed when its receiver acknowledges it, and judged on the sender's next packet, which may be long in coming.
 func (l *Logger) finished(f *flow.Flow, dir flow.Direction) {
 	list := pipeline.Transactions(f)
-	if len(list) == 0 || len(list) > liveMax {
+	if len(list) == 0 || len(list) > liveMax || len(l.early) >= earlyMax {
 		return
 	}
 	for _, tx := range list {
