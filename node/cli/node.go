@@ -391,7 +391,7 @@ func loadLines(s api.Status) (out []any) {
 			l.Level, share(l.CPU, l.CPULimit), share(l.Memory, l.MemoryLimit), l.CutBytes, l.Flows))
 	}
 	if ev := s.Evidence; ev != nil {
-		out = append(out, "evidence", fmt.Sprintf("%d files, %d bytes, %d not kept %s", ev.Files, ev.Bytes, ev.NotKept, ev.Error))
+		out = append(out, "evidence", strings.TrimSpace(fmt.Sprintf("%d files, %d bytes, %d not kept %s", ev.Files, ev.Bytes, ev.NotKept, ev.Error)))
 	}
 	return out
 }
