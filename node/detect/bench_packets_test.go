@@ -137,7 +137,7 @@ func cpuTime() time.Duration {
 func (r benchRun) measure() (benchResult, error) {
 	var result benchResult
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200) // as the command does
+		debug.SetGCPercent(collectAt) // as the command does
 	}
 	s := &settings{external: "any"}
 	set := &signature.Set{}
