@@ -6,7 +6,7 @@
 // does in Suricata. QUIT and RSET behind a mail belong to that mail.
 //
 // From DATA on the client's bytes are a mail unless the server refuses first; this also holds when the server's side is not
-// seen. After the server has agreed to STARTTLS the flow goes on as TLS.
+// seen. After the server has agreed to STARTTLS the flow is recognised anew with the client's next bytes: as TLS, or that is noted.
 //
 // Credentials: the user name of AUTH PLAIN, LOGIN, CRAM-MD5, XOAUTH2 goes into the event, secrets go nowhere.
 //

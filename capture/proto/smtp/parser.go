@@ -24,6 +24,8 @@ const (
 	credentialsMax  = 4096
 	userNameMax     = 256
 	replyDigits     = 3
+	tlsHandshake    = 0x16 // first byte of a TLS record
+	sslHello        = 0x80 // of an SSL 2 one, at least
 	continuedReply  = '-'
 	terminatorBytes = 1 // "."
 )
@@ -79,6 +81,7 @@ type Parser struct {
 	loginAt  int    // answers given
 	welcomed bool   // the server has spoken
 	reply    bool   // inside a reply of several lines
+	upgrade  bool   // the server has agreed to STARTTLS
 	deaf     bool   // bytes of the server were lost: replies cannot be matched
 }
 
@@ -90,6 +93,9 @@ func New(bool) proto.Parser { return &Parser{} }
 // Data implements proto.Parser.
 func (p *Parser) Data(c *proto.Context, dir flow.Direction, b []byte) (int, proto.Verdict) {
 	p.c = c
+	if dir == flow.ToServer && p.upgrade {
+		return 0, p.upgraded(b[0])
+	}
 	done := 0
 	for done < len(b) {
 		n, v := 0, proto.Continue

@@ -15,7 +15,7 @@ const greetingBytesMax = 512
 func Recognise(p *proto.Probe) proto.Match {
 	b := p.Data
 	if p.Dir == flow.ToServer {
-		return begins(b, "EHLO ", "HELO ", "LHLO ")
+		return begins(b, "EHLO ", "HELO ", "LHLO ", "MAIL FROM:")
 	}
 	port := p.Port(25) || p.Port(587)
 	m := begins(b, "220 ", "220-")

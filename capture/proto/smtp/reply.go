@@ -90,7 +90,8 @@ func (p *Parser) replyTo(code int) proto.Verdict {
 	switch w.verb {
 	case startTLS:
 		if code == 220 {
-			return p.encrypted(w.tx)
+			p.encrypted(w.tx)
+			return proto.Continue
 		}
 		w.tx.Anomaly("tls_rejected")
 	case dataStart:
@@ -127,15 +128,25 @@ func (p *Parser) finish(t *Transaction) {
 	t.advance(flow.ToClient, Done)
 }
 
-// encrypted lets the flow go on as TLS.
-func (p *Parser) encrypted(t *Transaction) proto.Verdict {
-	t.TLS = true
+// encrypted ends what is open before the flow goes on as TLS, which the client's next bytes will show.
+func (p *Parser) encrypted(t *Transaction) {
+	t.TLS, p.upgrade = true, true
 	p.over()
 	for _, w := range p.waiting {
 		w.tx.advance(flow.ToClient, Done)
 	}
 	p.waiting = nil
 	t.advance(flow.ToClient, Done)
+}
+
+// upgraded judges the client's first bytes behind the agreement to STARTTLS. Whatever they are, the flow is recognised anew.
+func (p *Parser) upgraded(first byte) proto.Verdict {
+	p.upgrade = false
+	if first != tlsHandshake && first < sslHello {
+		t := p.begin()
+		t.Anomaly("failed_protocol_change")
+		t.Touch(flow.ToServer)
+	}
 	p.c.Flush = [2]bool{true, true}
 	p.c.Next = flow.AppTLS
 	return proto.Restart

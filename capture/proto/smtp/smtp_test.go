@@ -92,7 +92,7 @@ func TestLogins(t *testing.T) {
 
 func TestStartTLS(t *testing.T) {
 	d := prototest.New(New(false))
-	talk(d, "S: 220 ESMTP", "C: EHLO x", "S: 250 STARTTLS", "C: STARTTLS", "S: 220 go")
+	talk(d, "S: 220 ESMTP", "C: EHLO x", "S: 250 STARTTLS", "C: STARTTLS", "S: 220 go", "C: \x16\x03\x01")
 	if x := txs(d)[0]; d.Verdict != proto.Restart || !x.TLS || !x.Complete(0) || !x.Complete(1) {
 		t.Errorf("verdict %v, %+v", d.Verdict, x)
 	}
@@ -121,6 +121,7 @@ func TestAnomalies(t *testing.T) {
 		f(anomaly, append(slices.Clone(hello), lines...)...)
 	}
 	f("no_server_welcome_message", "S: 554 go away")
+	g("failed_protocol_change", "C: STARTTLS", "S: 220 go", "C: MAIL FROM:<a@b>")
 	g("tls_rejected", "C: STARTTLS", "S: 454 no")
 	g("invalid_pipelined_sequence", "C: STARTTLS\nMAIL FROM:<a@b>")
 	g("invalid_pipelined_sequence", "C: MAIL FROM:<a@b>\nDATA\nSubject: x")
