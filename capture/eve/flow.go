@@ -93,8 +93,14 @@ var flagNames = [...]struct {
 	bit  uint8
 	name string
 }{
-	{packet.SYN, "syn"}, {packet.FIN, "fin"}, {packet.RST, "rst"}, {packet.PSH, "psh"}, {packet.ACK, "ack"}, {packet.URG, "urg"},
-	{packet.ECE, "ecn"}, {packet.CWR, "cwr"},
+	{packet.SYN, "syn"},
+	{packet.FIN, "fin"},
+	{packet.RST, "rst"},
+	{packet.PSH, "psh"},
+	{packet.ACK, "ack"},
+	{packet.URG, "urg"},
+	{packet.ECE, "ecn"},
+	{packet.CWR, "cwr"},
 }
 
 func tcpFields(b []byte, f *flow.Flow) []byte {

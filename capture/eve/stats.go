@@ -41,8 +41,17 @@ func WriteStats(out *Output, iface string, t *Totals) {
 		key string
 		n   uint64
 	}{
-		{"pkts", s.Packets}, {"bytes", s.Bytes}, {"invalid", s.Invalid}, {"ipv4", s.IPv4}, {"ipv6", s.IPv6}, {"tcp", s.TCP}, {"udp", s.UDP},
-		{"icmpv4", s.ICMP}, {"icmpv6", s.ICMPv6}, {"no_ip", s.NoIP}, {"inner", s.Inner},
+		{"pkts", s.Packets},
+		{"bytes", s.Bytes},
+		{"invalid", s.Invalid},
+		{"ipv4", s.IPv4},
+		{"ipv6", s.IPv6},
+		{"tcp", s.TCP},
+		{"udp", s.UDP},
+		{"icmpv4", s.ICMP},
+		{"icmpv6", s.ICMPv6},
+		{"no_ip", s.NoIP},
+		{"inner", s.Inner},
 	} {
 		b = number(b, x.key, x.n)
 	}

@@ -61,11 +61,19 @@ func interpreter(b []byte) (tongue, bool) {
 	line, _, _ := bytes.Cut(b[2:], []byte{'\n'})
 	line = bytes.TrimSpace(line[:min(len(line), 128)])
 	for _, s := range [...]struct{ word, mime, name string }{
-		{"bash", "text/x-shellscript", "Bourne-Again shell script"}, {"python", "text/x-script.python", "Python script"},
-		{"perl", "text/x-perl", "Perl script"}, {"ruby", "text/x-ruby", "Ruby script"}, {"node", "application/javascript", "Node.js script"},
-		{"php", "text/x-php", "PHP script"}, {"pwsh", "text/plain", "PowerShell script"}, {"zsh", "text/x-shellscript", "Paul Falstad's zsh script"},
-		{"ksh", "text/x-shellscript", "Korn shell script"}, {"csh", "text/x-shellscript", "C shell script"}, {"lua", "text/x-lua", "Lua script"},
-		{"awk", "text/x-awk", "awk script"}, {"sh", "text/x-shellscript", "POSIX shell script"},
+		{"bash", "text/x-shellscript", "Bourne-Again shell script"},
+		{"python", "text/x-script.python", "Python script"},
+		{"perl", "text/x-perl", "Perl script"},
+		{"ruby", "text/x-ruby", "Ruby script"},
+		{"node", "application/javascript", "Node.js script"},
+		{"php", "text/x-php", "PHP script"},
+		{"pwsh", "text/plain", "PowerShell script"},
+		{"zsh", "text/x-shellscript", "Paul Falstad's zsh script"},
+		{"ksh", "text/x-shellscript", "Korn shell script"},
+		{"csh", "text/x-shellscript", "C shell script"},
+		{"lua", "text/x-lua", "Lua script"},
+		{"awk", "text/x-awk", "awk script"},
+		{"sh", "text/x-shellscript", "POSIX shell script"},
 	} {
 		if bytes.Contains(line, []byte(s.word)) {
 			return tongue{Type: Type{s.mime, s.name}, runs: true}, true

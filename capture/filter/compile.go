@@ -37,7 +37,6 @@ type state struct {
 	kind   int // offset of the field that tells the protocol
 	net    int // offset of the network header
 	mac    bool
-	labels int
 	tagged bool // the tag beside the packet has been asked about
 }
 

@@ -5,7 +5,7 @@ type Hits struct {
 	IDs   []uint32
 	stamp []uint32
 	round uint32
-	space *workspace // of accelerators
+	space *workspace //nolint:unused // of accelerators, which builds with the tag hyperscan have
 }
 
 // Reset empties h for identifiers below n.

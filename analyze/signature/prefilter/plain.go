@@ -6,7 +6,7 @@ package prefilter
 type accelerator struct{}
 
 // workspace is what an accelerator needs in a Hits.
-type workspace struct{}
+type workspace struct{} //nolint:unused // see Hits
 
 func newAccelerator([]pattern) *accelerator { return nil }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -212,7 +213,7 @@ func datagram(kind, flags byte, fragment uint16, body string) []byte {
 	o.PutUint16(b[68:], 31)
 	o.PutUint16(b[74:], uint16(len(body)))
 	o.PutUint16(b[76:], fragment)
-	return append(b, body...)
+	return slices.Concat(b, []byte(body))
 }
 
 func TestDatagrams(t *testing.T) {

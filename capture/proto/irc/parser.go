@@ -141,7 +141,6 @@ func (p *Parser) message(c *proto.Context, dir flow.Direction, l line.Line) prot
 	t.DCC = t.dcc()
 	c.Begin(t)
 	t.Touch(dir)
-	c.Flush[dir] = true
 	if dir == flow.ToClient && t.Command == "670" { // STARTTLS
 		c.Flush = [2]bool{true, true}
 		c.Next = flow.AppTLS

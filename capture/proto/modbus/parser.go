@@ -213,13 +213,11 @@ func (t *Transaction) answer(code uint8, body []byte) {
 		return
 	}
 	q := &t.Request
-	switch want := -1; q.Function {
+	switch q.Function {
 	case ReadCoils, ReadDiscretes:
-		want = (int(q.Read.Quantity) + 7) / 8
-		t.counted(body, want)
+		t.counted(body, (int(q.Read.Quantity)+7)/8)
 	case ReadHolding, ReadInput, ReadWriteRegisters:
-		want = 2 * int(q.Read.Quantity)
-		t.counted(body, want)
+		t.counted(body, 2*int(q.Read.Quantity))
 	case WriteCoil, WriteRegister, WriteCoils, WriteRegisters:
 		if len(body) != 4 {
 			t.Anomaly("invalid_length")

@@ -3,6 +3,7 @@ package tlcp
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509/pkix"
 	"encoding/binary"
 	"flag"
 	"io"
@@ -19,8 +20,6 @@ import (
 	"github.com/tjfoc/gmsm/gmtls"
 	"github.com/tjfoc/gmsm/sm2"
 	"github.com/tjfoc/gmsm/x509"
-
-	"crypto/x509/pkix"
 
 	"fengsui/capture/flow"
 	"fengsui/capture/packettest"
