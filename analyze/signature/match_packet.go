@@ -52,7 +52,7 @@ func (w *Worker) gather(g *group) {
 			w.found.Add(num)
 		}
 	}
-	payload := !w.p.Pseudo && len(w.p.Payload) > 0 && !(w.f != nil && w.f.Cut[w.dir])
+	payload := !w.p.Pseudo && len(w.p.Payload) > 0 && !(w.f != nil && (w.f.Cut[w.dir] || w.f.NoPayload && w.p.Number > w.f.NoPayloadAt))
 	if payload {
 		scan(g.packet, w.p.Payload, &w.found)
 		if g.loose != nil && !w.inStream() {

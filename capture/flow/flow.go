@@ -97,7 +97,8 @@ type Flow struct {
 	AppDone     [2]bool   // recognition has ended for this direction
 	AppEvents   AppEvent  // oddities of recognition
 	End         EndReason // set when FlowEnd is called
-	NoPayload   bool      // encrypted or bypassed: payload is no longer inspected
+	NoPayload   bool      // encrypted or bypassed: payload is no longer inspected, from the packet after NoPayloadAt on
+	NoPayloadAt uint64    // number of the packet on which that became known
 	Cut         [2]bool   // payload of this direction is no longer matched, for load
 	LetGo       bool      // neither parsed nor inspected any more, for load
 	TxCount     uint64    // transactions begun

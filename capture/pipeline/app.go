@@ -97,7 +97,7 @@ func (w *Pipeline) parse(f *flow.Flow, l *layer, dir flow.Direction, b []byte) {
 		w.stopApp(f, l)
 	case v == proto.Stop:
 		w.stopApp(f, l)
-		f.NoPayload = true // what has gathered is still shown once
+		f.NoPayload, f.NoPayloadAt = true, w.number // what has gathered is still shown once
 		l.flush = [2]bool{true, true}
 	}
 }
