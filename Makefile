@@ -70,8 +70,9 @@ conformance: ## the suricata-verify cases: passed, failed, refused, by case and 
 agreement: ## alerts, flows, transactions and files against what Suricata saw in the same captures
 	go test ./node/detect -count 1 -timeout 10m -run '^TestAgreement' -v
 
-bench-packets: ## packets a second on the large capture, with and without rules; writes docs/bench-packets.md
-	go test ./node/detect -count 1 -timeout 60m -run '^TestBenchPackets$$' -v -bench-packets
+BENCH_PCAP ?= $(CURDIR)/.cache/bench.pcap
+bench-packets: debian ## packets a second on the large capture (built when missing); writes docs/bench-packets.md
+	BENCH_PCAP=$(BENCH_PCAP) BENCH_WRITE=1 go test ./node/detect -count 1 -timeout 60m -run '^TestBenchPackets$$' -v
 
 protocols: ## write the golden files and docs/protocols.md from the captures
 	go test ./capture/proto/registry -count 1 -update

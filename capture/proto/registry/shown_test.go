@@ -149,8 +149,8 @@ var protocols = []shown{
 	},
 	{
 		app: "ldap", title: "LDAP and CLDAP", capture: "pcaps/otrf-purplesharp_ad_playbook_I.pcap",
-		limits: "message 256 KiB; nothing inside SASL wrapping; passwords never in events",
-		tshark: &second{filter: "ldap.protocolOp == 3 && !ldap.sasl_buffer_length", field: "ldap.protocolOp", what: "searches", ours: equals(event.LDAPOperation, "search_request")},
+		limits: "message 256 KiB; nothing that SASL has sealed; passwords never in events",
+		tshark: &second{filter: "ldap.protocolOp == 3", field: "ldap.protocolOp", what: "searches", ours: equals(event.LDAPOperation, "search_request")},
 	},
 	{
 		app: "pop3", title: "POP3, mails as MIME", capture: "pcaps/zeek-pop3-pop3.pcap",
