@@ -68,7 +68,7 @@ conformance: ## the suricata-verify cases: passed, failed, refused, by case and 
 	go test ./node/detect -count 1 -timeout 10m -run '^TestConformance$$' -v
 
 agreement: ## alerts, flows, transactions and files against what Suricata saw in the same captures
-	go test ./node/detect -count 1 -timeout 10m -run '^TestAgreement' -v
+	go test ./node/detect -count 1 -timeout 10m -run '^Test(Agreement|WorkersAgreeOnCaptures)$$' -v
 
 BENCH_PCAP ?= $(CURDIR)/.cache/bench.pcap
 bench-packets: debian ## packets a second on the large capture (built when missing); writes docs/bench-packets.md

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ type program struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	lines chan string // of standard output
-	errs  bytes.Buffer
+	errs  said
 	done  chan struct{}
 	err   error
 }
@@ -94,6 +95,25 @@ func launch(t *testing.T, attributes *syscall.SysProcAttr, before string, args .
 		<-p.done
 	})
 	return p
+}
+
+// said gathers what a program says while it runs.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // step returns the object of a step, or what the story ended with.

@@ -237,6 +237,9 @@ func oursSeen(tb testing.TB, set *signature.Set, pcap string) *seen {
 // TestAgreement runs the command over every capture with the large rule set and compares what it writes with the logs of the reference engine,
 // Suricata 8.0.8. AGREEMENT=full lists each difference (ours/reference), AGREEMENT_ONLY=text restricts it to captures whose name contains the text.
 func TestAgreement(t *testing.T) {
+	if raceDetector {
+		t.Skip("one goroutine and minutes of its time: make agreement runs it without the race detector")
+	}
 	set := loadRuleset(t)
 	if set.Len() < rulesetLoadedMin {
 		t.Errorf("%d rules loaded, want at least %d", set.Len(), rulesetLoadedMin)

@@ -24,7 +24,10 @@ func TestWorkersAgreeOnCaptures(t *testing.T) {
 		t.Skip("no captures")
 	}
 	total := 0
-	for _, name := range names {
+	for i, name := range names {
+		if raceDetector && i%12 != 1 {
+			continue // a few are enough to find races; make agreement runs all
+		}
 		one, three := alertsOf(t, set, name, 1), alertsOf(t, set, name, 3)
 		for _, key := range slices.Sorted(maps.Keys(one)) {
 			if one[key] != three[key] {
@@ -38,7 +41,7 @@ func TestWorkersAgreeOnCaptures(t *testing.T) {
 			}
 		}
 	}
-	if total < 1000 {
+	if total < 1000 && !raceDetector {
 		t.Errorf("only %d alerts compared", total)
 	}
 }
