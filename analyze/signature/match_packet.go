@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"fengsui/analyze/signature/inspect"
-	"fengsui/analyze/signature/prefilter"
 	"fengsui/capture/flow"
 	"fengsui/capture/packet"
 	"fengsui/capture/stream"
@@ -54,14 +53,17 @@ func (w *Worker) gather(g *group) {
 	}
 	payload := !w.p.Pseudo && len(w.p.Payload) > 0 && !(w.f != nil && (w.f.Cut[w.dir] || w.f.NoPayload && w.p.Number > w.f.NoPayloadAt))
 	if payload {
-		scan(g.packet, w.p.Payload, &w.found)
+		w.scan(g.packet, w.p.Payload)
 		if g.loose != nil && !w.inStream() {
-			scan(g.loose, w.p.Payload, &w.found)
+			w.scan(g.loose, w.p.Payload)
 		}
 	}
 	for _, c := range w.chunks {
-		if g.stream != nil {
-			g.stream.ScanChunk(w.bytes[c.from:c.to], c.seen, &w.found)
+		if g.stream == nil {
+			break
+		}
+		if t := w.tableFor(g.stream); t != nil {
+			t.ScanChunk(w.bytes[c.from:c.to], c.seen, &w.found)
 		}
 	}
 	if payload || len(w.chunks) > 0 {
@@ -73,9 +75,13 @@ func (w *Worker) gather(g *group) {
 	}
 }
 
-func scan(t *prefilter.Table, data []byte, h *prefilter.Hits) {
-	if t != nil {
-		t.Scan(data, h)
+// scan looks for a slot's patterns in a packet's payload.
+func (w *Worker) scan(s *slot, data []byte) {
+	if s == nil {
+		return
+	}
+	if t := w.tableFor(s); t != nil {
+		t.Scan(data, &w.found)
 	}
 }
 

@@ -89,12 +89,12 @@ func (g *txGroup) grow(t table) {
 
 // group is what packets of one kind and direction are tried against.
 type group struct {
-	address []uint32         // judged once per flow
-	bare    []uint32         // judged on every packet
-	packet  *prefilter.Table // payload of single packets
-	loose   *prefilter.Table // payload of packets that are in no stream, by rules that prefer streams
-	stream  *prefilter.Table // stream chunks
-	chunked []uint32         // rules without a pattern that look at stream chunks or payload
+	address []uint32 // judged once per flow
+	bare    []uint32 // judged on every packet
+	packet  *slot    // payload of single packets
+	loose   *slot    // payload of packets that are in no stream, by rules that prefer streams
+	stream  *slot    // stream chunks
+	chunked []uint32 // rules without a pattern that look at stream chunks or payload
 }
 
 // Set is a compiled rule set, immutable and safe for concurrent use.
@@ -120,7 +120,7 @@ func (s *Set) Rules(visit func(m *Meta)) {
 // assembler builds the tables of a set.
 type assembler struct {
 	set      *Set
-	packets  [kindCount][2][3]prefilter.Builder // packet, loose, stream
+	packets  [kindCount][2][3]slot // packet, loose, stream
 	patterns map[tableKey]*prefilter.Builder
 	parts    map[tableKey]part
 }
@@ -177,20 +177,20 @@ func (a *assembler) addPayload(s *sig, c choice) {
 	a.eachGroup(s, func(_ *group, kind packetKind, dir int) {
 		b := &a.packets[kind][dir]
 		if kind != kindTCP {
-			b[0].AddWithin(c.pattern, s.num, c.from, c.to)
+			b[0].add(s, c)
 			return
 		}
 		if s.phase == phaseTx {
-			b[2].AddWithin(c.pattern, s.num, c.from, c.to)
+			b[2].add(s, c)
 			return
 		}
 		if s.wantsPacket {
-			b[0].AddWithin(c.pattern, s.num, c.from, c.to)
+			b[0].add(s, c)
 		} else {
-			b[1].AddWithin(c.pattern, s.num, c.from, c.to)
+			b[1].add(s, c)
 		}
 		if s.wantsStream {
-			b[2].AddWithin(c.pattern, s.num, c.from, c.to)
+			b[2].add(s, c)
 		}
 	})
 }
@@ -232,9 +232,10 @@ func (a *assembler) finish() {
 	for kind := range a.packets {
 		for dir := range a.packets[kind] {
 			g := &a.set.groups[kind][dir]
-			for i, to := range []**prefilter.Table{&g.packet, &g.loose, &g.stream} {
-				if b := &a.packets[kind][dir][i]; b.Len() > 0 {
-					*to = b.Build()
+			for i, to := range []**slot{&g.packet, &g.loose, &g.stream} {
+				if s := a.packets[kind][dir][i]; len(s.entries) > 0 {
+					s.finish()
+					*to = &s
 				}
 			}
 		}

@@ -63,6 +63,7 @@ type Worker struct {
 	judging appSet         // the protocol of that transaction, which its flow may have left behind by an upgrade
 	matched []match
 	spare   []*txState // to be used again
+	tables  tables     // of payload patterns, by class of traffic
 	tagged  TaggedPacket
 	costs   []Cost // by rule number of the set; nil unless Profile is on
 	gate    func() // waits for other workers, see Gate
@@ -108,6 +109,7 @@ func (w *Worker) Swap(set *Set) {
 		w.costs = make([]Cost, len(set.sigs))
 	}
 	w.found, w.txFound = prefilter.Hits{}, prefilter.Hits{}
+	w.tables = newTables()
 	w.chunks, w.views, w.bytes = w.chunks[:0], w.views[:0], w.bytes[:0]
 }
 

@@ -51,6 +51,7 @@ type Spread struct {
 	owner  [1 << 16]uint8 // worker of a pair of addresses, plus one
 	layers [packet.TunnelDepthMax + 2]packet.Packet
 	number uint64
+	loose  bool // see Unordered
 }
 
 // New makes a Spread over workers, at least one and at most WorkersMax.
@@ -71,6 +72,10 @@ func New(workers []Worker) (*Spread, error) {
 func (s *Spread) Gate(i int) func() {
 	return func() { s.order.wait(i) }
 }
+
+// Unordered lets workers end their flows at the same time. Callers that give no Gate either have each worker use what it shares as it gets there,
+// as workers of live rings do: faster, but which of several packets uses up a host's threshold then differs from run to run.
+func (s *Spread) Unordered() { s.loose = true }
 
 // Run reads src to its end, or until ctx is cancelled, and flushes the workers. The error is the source's. It is called once for each source;
 // numbers of frames go on from one to the next.
@@ -93,14 +98,25 @@ func (s *Spread) Run(ctx context.Context, src source.Source) error {
 		close(x.queue)
 	}
 	group.Wait()
-	for i, x := range s.shares {
-		s.order.flushing(i)
-		x.worker.Flush()
-	}
+	s.flush()
 	if err != nil {
 		return fmt.Errorf("reading packets: %w", err)
 	}
 	return nil
+}
+
+// flush ends all flows, in order one worker after the other.
+func (s *Spread) flush() {
+	var group sync.WaitGroup
+	for i, x := range s.shares {
+		if s.loose {
+			group.Go(x.worker.Flush)
+			continue
+		}
+		s.order.flushing(i)
+		x.worker.Flush()
+	}
+	group.Wait()
 }
 
 // frame hands a frame to its worker's batch.

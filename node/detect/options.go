@@ -19,6 +19,7 @@ type settings struct {
 	iface      string
 	filter     string
 	workers    int
+	unordered  bool
 	json       bool
 	refused    bool
 	homeNet    string
@@ -89,6 +90,7 @@ func (s *settings) flags(x *raw) *flag.FlagSet {
 	set.StringVar(&s.iface, "interface", "", "")
 	set.StringVar(&s.filter, "filter", "", "")
 	set.IntVar(&s.workers, "workers", 1, "")
+	set.BoolVar(&s.unordered, "unordered", false, "")
 	set.BoolVar(&s.json, "json", false, "")
 	set.BoolVar(&s.refused, "refused", false, "")
 	set.StringVar(&s.homeNet, "home-net", "", "")

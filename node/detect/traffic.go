@@ -39,7 +39,7 @@ func (j *job) traffic(ctx context.Context) error {
 }
 
 // spread parts captures over workers. What hosts share (thresholds, marks) is changed in the order of the packets, so the alerts are those of
-// one worker.
+// one worker, unless --unordered lets workers go their own ways.
 func (j *job) spread(ctx context.Context, src source.Source) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -54,8 +54,12 @@ func (j *job) spread(ctx context.Context, src source.Source) error {
 	if err != nil {
 		return err
 	}
-	for i, l := range lanes {
-		l.judge.Gate(s.Gate(i))
+	if j.s.unordered {
+		s.Unordered()
+	} else {
+		for i, l := range lanes {
+			l.judge.Gate(s.Gate(i))
+		}
 	}
 	if err := s.Run(ctx, src); err != nil {
 		return err

@@ -13,6 +13,7 @@ traffic
   --interface NAME             capture live until Ctrl-C (needs the right to capture: root or CAP_NET_RAW)
   --filter EXPR                only packets that match, as tcpdump writes it: 'tcp port 80 and not host 10.0.0.1'
   --workers N                  packet threads; default 1
+  --unordered                  workers do not wait for each other at thresholds of hosts: faster, the alerts a threshold lets pass may differ from run to run
   --checksum-validation=false  use packets whose checksum is wrong (captures taken on the sending host)
   --midstream                  follow TCP sessions whose start is missing
   --async-oneside              follow TCP sessions of which one direction is missing

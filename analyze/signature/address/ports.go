@@ -21,6 +21,17 @@ func AnyPort() *Ports { return &Ports{any: true} }
 // IsAny tells whether every port is in p.
 func (p *Ports) IsAny() bool { return p.any }
 
+// Edges calls visit where membership changes: for the first port of each span of p, and the first behind it when there is
+// one.
+func (p *Ports) Edges(visit func(port int)) {
+	for _, s := range p.spans {
+		visit(int(s.lo))
+		if s.hi < 1<<16-1 {
+			visit(int(s.hi) + 1)
+		}
+	}
+}
+
 // Contains tells whether port is in p.
 func (p *Ports) Contains(port uint16) bool {
 	if p.any {

@@ -64,12 +64,14 @@ const anyByte = 128
 // Sizes of the bit tables, and how many bits are set in each at most.
 type (
 	smallTable  [1 << 15 / 64]uint64
+	lowTable    [1 << 16 / 64]uint64
 	middleTable [1 << 18 / 64]uint64
 	largeTable  [1 << 21 / 64]uint64
 )
 
 const (
 	smallMax  = 1 << (15 - 7)
+	lowMax    = 1 << (16 - 6)
 	middleMax = 1 << (18 - 5)
 )
 
@@ -89,9 +91,10 @@ type pass struct {
 	mask           uint32 // of the window's bytes in a little-endian load
 	shift          uint   // from hash to number of a bit
 	small          *smallTable
+	low            *lowTable
 	middle         *middleTable
 	large          *largeTable
-	bits           []uint64 // the one of the three that is there
+	bits           []uint64 // the one of them that is there
 	slots          []slot   // open addressing by folded window
 	slotMask       uint32
 	entries        []entry // grouped by slot
@@ -143,6 +146,9 @@ func buildPass(s step) pass {
 	case n <= smallMax:
 		p.small = new(smallTable)
 		p.shift, p.bits = 32-15, p.small[:]
+	case n <= lowMax:
+		p.low = new(lowTable)
+		p.shift, p.bits = 32-16, p.low[:]
 	case n <= middleMax:
 		p.middle = new(middleTable)
 		p.shift, p.bits = 32-18, p.middle[:]

@@ -4,7 +4,7 @@ import "encoding/binary"
 
 // bitTable is a set of bits whose size the compiler knows, so that it can drop bounds checks.
 type bitTable interface {
-	smallTable | middleTable | largeTable
+	smallTable | lowTable | middleTable | largeTable
 }
 
 // scan looks at every stride-th position of data.
@@ -14,6 +14,8 @@ func (p *pass) scan(data []byte, anchor, seen int, h *Hits) {
 	case len(data) < 16:
 	case p.small != nil:
 		at = scanTable(p, p.small, data, anchor, seen, h)
+	case p.low != nil:
+		at = scanTable(p, p.low, data, anchor, seen, h)
 	case p.middle != nil:
 		at = scanTable(p, p.middle, data, anchor, seen, h)
 	default:

@@ -25,19 +25,32 @@ func (b *Builder) Add(text []byte, id uint32) { b.AddWithin(text, id, 0, 0) }
 // AddWithin registers a pattern of which only occurrences count that lie wholly within the bytes from … to-1 of the buffer, or of what is new of a
 // chunk; to 0 means no bound. A pattern that cannot lie there is ignored.
 func (b *Builder) AddWithin(text []byte, id uint32, from, to int) {
+	if p, ok := Prepare(text, id, from, to); ok {
+		b.AddPrepared(p)
+	}
+}
+
+// Pattern is a pattern made ready for any number of tables, which share its bytes.
+type Pattern struct{ p pattern }
+
+// Prepare makes the pattern that AddWithin registers; ok is false for one that cannot lie where it is asked for.
+func Prepare(text []byte, id uint32, from, to int) (p Pattern, ok bool) {
 	if to <= 0 || to > noBound {
 		to = noBound
 	}
 	from = min(max(from, 0), noBound)
 	if len(text) == 0 || len(text) > to-from {
-		return
+		return p, false
 	}
 	lower := make([]byte, len(text))
 	for i, c := range text {
 		lower[i] = lowerTable[c]
 	}
-	b.patterns = append(b.patterns, pattern{lower: lower, id: id, from: int32(from), to: int32(to)})
+	return Pattern{pattern{lower: lower, id: id, from: int32(from), to: int32(to)}}, true
 }
+
+// AddPrepared registers a prepared pattern.
+func (b *Builder) AddPrepared(p Pattern) { b.patterns = append(b.patterns, p.p) }
 
 // Len is the number of patterns.
 func (b *Builder) Len() int { return len(b.patterns) }
