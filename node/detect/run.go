@@ -25,7 +25,7 @@ const (
 )
 
 // collectAt is how much garbage may gather before it is collected, in per cent of what is held.
-const collectAt = 90
+const collectAt = 80
 
 // Run is the command. Alerts go to stdout, everything else to stderr; the result is the exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
