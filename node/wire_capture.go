@@ -26,7 +26,7 @@ import (
 
 // gcPercent is how much garbage may gather before it is collected, in per cent of what lives: this keeps the large capture with
 // 23 000 rules below 450 MB; more would be a little faster.
-const gcPercent = 80
+const gcPercent = 60
 
 // openSensor joins the sources of the configuration, and replays, with detection and the way into the ledger.
 func openSensor(n *Node) (*sensor.Sensor, error) {
